@@ -1,0 +1,15 @@
+// Loaded with --import before all else. JavaScript: a Node that cannot run TypeScript shall say so in one line.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { advice, isEnough } from '../../../tools/node24/version.mjs';
+
+if (!isEnough) {
+  console.error(advice);
+  process.exit(1);
+}
+
+// Settings from the repository's .env, if there is one. Variables that are set already win.
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const file = process.env.WORKSHOP_ENV_FILE ?? join(root, '.env');
+if (existsSync(file)) process.loadEnvFile(file);

@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const CLEANUP_TIMEOUT_MS = 1_000;
+/** Cleaning up and flushing together. */
+const EXIT_TIMEOUT_MS = 3_000;
+/** 128 + the signal's number, as shells report it. */
+const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+
+const cleanups: (() => Promise<unknown>)[] = [];
+let flush: () => Promise<void> = async () => {};
+let exiting: Promise<never> | undefined;
+
+/**
+ * Shuts `sdk` down once, however the program ends: its normal end, Ctrl-C, SIGTERM, SIGHUP, an uncaught exception or
+ * rejection. Takes at most 3 s, keeps the exit code, and then exits.
+ */
+export function flushOnExit(sdk: { shutdown(): Promise<void> }): void {
+  flush = () => sdk.shutdown();
+  process.once('beforeExit', (code) => exit(code));
+  for (const [signal, code] of Object.entries(EXIT_CODES)) process.on(signal, () => exit(code));
+  // Whoever read our output has gone, as `head` does. Unheard, the error would be an uncaught exception, which prints, ...
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => exit(0));
+  process.on('uncaughtException', (error) => {
+    console.error(error instanceof Error ? error.stack : error); // the stack, not the cause: that can hold secrets
+    exit(1);
+  });
+}
+
+/** Has `cleanup` run, for at most 1 s, before the flush: what is still in flight must end to be exported. */
+export function beforeFlush(cleanup: () => Promise<unknown>): void {
+  cleanups.push(cleanup);
+}
+
+/** Cleans up, flushes and ends the process. The first call decides the exit code. */
+export function exit(code: number): Promise<never> {
+  exiting ??= end(code);
+  return exiting;
+}
+
+async function end(code: number): Promise<never> {
+  const cleanedUp = within(CLEANUP_TIMEOUT_MS, Promise.allSettled(cleanups.map((cleanup) => cleanup())));
+  await within(EXIT_TIMEOUT_MS, cleanedUp.then(flush));
+  await Promise.all([process.stdout, process.stderr].map(drained));
+  process.exit(code);
+}
+
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  await Promise.race([work.catch(() => {}), sleep(milliseconds)]);
+}
+
+/** Resolves when all that was written to `stream` has left: into a pipe that can be after process.exit(). */
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}

@@ -1,0 +1,98 @@
+import { createInterface } from 'node:readline/promises';
+import { parseArgs } from 'node:util';
+import { LlmError, type Reply, systemPrompt } from '@workshop/llm';
+import { beforeFlush, exit } from './exit.ts';
+import { printable } from './text.ts';
+
+const PROMPT = 'How can I help You Today? ';
+const PATIENCE_MS = 2_000;
+
+const help = `Usage: npm start -- ["question"]
+
+Asks the model your question and exits. Without a question it prompts for them;
+piped lines are questions too. Ctrl-C or the end of input ends it.
+
+Settings are read from the environment and from .env: see .env.example.`;
+
+type Ask = (question: string, signal: AbortSignal) => Promise<{ reply: Reply; traceId?: string }>;
+
+/**
+ * Asks the question of the command line, or prompts for questions until the end of input, and ends the process: with 0,
+ * 1 when a question got no reply (on a terminal the person saw it: 0), 2 for wrong arguments, 130 after Ctrl-C.
+ * An LlmError is printed and the loop goes on; `traceUrl` makes the link under a reply.
+ */
+export async function runPrompt(ask: Ask, traceUrl?: (traceId: string) => string): Promise<never> {
+  const argument = readArguments();
+  const stop = new AbortController();
+  const work = run();
+  beforeFlush(() => {
+    stop.abort();
+    return work;
+  });
+  return exit(await work);
+
+  async function run(): Promise<number> {
+    let failed = false;
+    console.log(printable(`System: ${systemPrompt}`));
+    for await (const question of argument ? [argument] : questions(stop.signal)) {
+      console.log(printable(`\nHuman: ${question}\n`));
+      const answered = await show(question);
+      failed ||= !answered;
+    }
+    return failed && !(process.stdin.isTTY && !argument) ? 1 : 0;
+  }
+
+  async function show(question: string): Promise<boolean> {
+    const patience = setTimeout(() => console.error('Waiting for the model (Ctrl-C cancels) ...'), PATIENCE_MS);
+    try {
+      const { reply, traceId } = await ask(question, stop.signal);
+      console.log(printable(JSON.stringify(reply, null, 2)));
+      showTrace(traceId);
+      return true;
+    } catch (error) {
+      if (!(error instanceof LlmError)) throw error;
+      console.error(`No reply (${error.type}): ${error.message}`);
+      showTrace(error.traceId);
+      return false;
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  function showTrace(traceId: string | undefined): void {
+    if (traceId) console.log(`\nTrace: ${traceId}${traceUrl ? `  ${traceUrl(traceId)}` : ''}`);
+  }
+}
+
+function readArguments(): string {
+  try {
+    const { values, positionals } = parseArgs({
+      options: { help: { type: 'boolean', short: 'h' } },
+      allowPositionals: true,
+    });
+    if (!values.help) return positionals.join(' ').trim();
+    console.log(help);
+    process.exit(0);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${help}`);
+    process.exit(2);
+  }
+}
+
+async function* questions(signal: AbortSignal): AsyncGenerator<string> {
+  const interactive = process.stdin.isTTY;
+  const lines = createInterface({
+    input: process.stdin,
+    ...(interactive && { output: process.stdout }),
+    prompt: PROMPT,
+  });
+  // On a terminal readline takes Ctrl-C for itself.
+  lines.on('SIGINT', () => process.emit('SIGINT') || process.kill(process.pid, 'SIGINT'));
+  signal.addEventListener('abort', () => lines.close());
+  if (interactive) lines.prompt();
+  for await (const line of lines) {
+    if (line.trim()) yield line.trim();
+    if (interactive && !signal.aborted) lines.prompt();
+  }
+  if (interactive) console.log();
+}

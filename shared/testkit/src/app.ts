@@ -1,0 +1,81 @@
+import { resolve } from 'node:path';
+import { execa, type Options } from 'execa';
+import { expect } from 'vitest';
+
+const APP_TIMEOUT_MS = 60_000;
+
+/** The step under test: STEP_DIR, relative to where the command was typed, or else the step whose tests run. */
+export const stepDir = process.env.STEP_DIR ? resolve(process.env.INIT_CWD ?? '', process.env.STEP_DIR) : process.cwd();
+
+export type AppOptions = {
+  env?: Record<string, string>;
+  /** Where to run it, if not in the step under test. */
+  cwd?: string;
+  /** All of stdin; without it stdin stays open until the app is stopped. */
+  input?: string;
+};
+
+export type App = ReturnType<typeof startApp>;
+
+/** Starts a step's app as its README does, `npm start -- [question]`, in a process group of its own. */
+export function startApp(args: string[] = [], options: AppOptions = {}) {
+  return start('npm', ['start', '--silent', '--', ...args], options);
+}
+
+/** Runs a step's app to its end. */
+export async function runApp(args: string[], options: AppOptions = {}) {
+  return startApp(args, { input: '', ...options }).ended;
+}
+
+/** Starts a step's app on a terminal of its own, with util-linux's `script`: Linux only. `type` types on it. */
+export function startAppOnTerminal(args: string[] = [], options: AppOptions = {}) {
+  const command = ['npm', 'start', '--silent', '--', ...args.map((arg) => `'${arg}'`)].join(' ');
+  return start('script', ['--quiet', '--return', '--flush', '--command', command, '/dev/null'], options);
+}
+
+function start(command: string, args: string[], { env, input, cwd = stepDir }: AppOptions) {
+  const execaOptions = {
+    cwd,
+    env: { ...cleanEnv(), ...env },
+    extendEnv: false,
+    ...(input !== undefined && { input }),
+    killDescendants: true,
+    reject: false,
+    stripFinalNewline: false,
+    timeout: APP_TIMEOUT_MS,
+  } satisfies Options;
+  const child = execa(command, args, execaOptions);
+  let stdout = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  const ended = child.then(({ exitCode, stderr }) => ({ exitCode, stdout, stderr }));
+
+  return {
+    /** How it ended. `exitCode` is undefined when a signal ended it. */
+    ended,
+    /** What it has written to stdout so far. */
+    get stdout() {
+      return stdout;
+    },
+    type: (text: string) => child.stdin.write(text),
+    /** Sends a signal to the whole process group, as a terminal or a supervisor does. */
+    signal: (signal: NodeJS.Signals) => child.kill(signal),
+    /** Waits until stdout matches `pattern`. */
+    async shows(pattern: RegExp): Promise<void> {
+      await expect.poll(() => stdout, { timeout: 20_000, interval: 50 }).toMatch(pattern);
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+/** This process's environment without the settings of whoever runs the tests, in their shell or their .env. */
+export function cleanEnv(): Record<string, string> {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(LLM|OTEL)_|^NODE_OPTIONS$|^VITEST|^FORCE_COLOR$/.test(name),
+  );
+  return { ...(Object.fromEntries(kept) as Record<string, string>), WORKSHOP_ENV_FILE: '' };
+}

@@ -1,0 +1,34 @@
+import { stripVTControlCharacters } from 'node:util';
+import { runInNewContext } from 'node:vm';
+
+/** A span as ConsoleSpanExporter prints it. Times are in microseconds. */
+export type ConsoleSpan = {
+  resource: { attributes: Record<string, unknown> };
+  traceId: string;
+  id: string;
+  parentSpanContext: { spanId: string } | undefined;
+  name: string;
+  kind: number;
+  timestamp: number;
+  duration: number;
+  attributes: Record<string, unknown>;
+  status: { code: number; message?: string };
+  events: { name: string; attributes: Record<string, unknown> }[];
+};
+
+/** The spans in an app's output. */
+export function spansIn(stdout: string): ConsoleSpan[] {
+  return blocksIn(stdout).filter((block) => 'traceId' in block) as ConsoleSpan[];
+}
+
+/** The replies in an app's output. */
+export function repliesIn(stdout: string): Record<string, string>[] {
+  return blocksIn(stdout).filter((block) => 'joke' in block) as Record<string, string>[];
+}
+
+/** Spans are printed as JavaScript, not as JSON: only JavaScript itself reads them surely. */
+function blocksIn(stdout: string): object[] {
+  // A terminal ends lines with CR LF and echoes Ctrl-C.
+  const text = stripVTControlCharacters(stdout).replaceAll('\r\n', '\n').replaceAll('^C', '');
+  return [...text.matchAll(/^\{$.*?^\}$/gms)].map(([block]) => runInNewContext(`(${block})`));
+}

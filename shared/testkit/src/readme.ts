@@ -1,0 +1,51 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+
+/** The text of the fenced blocks of `language` in a Markdown text. */
+export function fencesIn(markdown: string, language: string): string[] {
+  return [...markdown.matchAll(/^```(\w*)\n(.*?)^```$/gms)]
+    .filter(([, name]) => name === language)
+    .map(([, , text]) => String(text));
+}
+
+/** The headings of the second level in a Markdown text. */
+export function headingsIn(markdown: string): string[] {
+  return [...markdown.replace(/^```.*?^```$/gms, '').matchAll(/^## (.+)$/gm)].map(([, heading]) => String(heading));
+}
+
+/** What every step's README is divided into, in this order. */
+export const headings = [
+  'Goal',
+  'Time',
+  'Do it',
+  'Run it',
+  'See it',
+  'Check it',
+  'What changed',
+  'On call',
+  'Break it',
+  'If it does not work',
+  'Going further',
+];
+
+/**
+ * Copies a step's package.json and src/ into a folder of its own inside `stepDir`, so that packages resolve, and applies
+ * `patches` as `git apply` does. Removed by `await using`.
+ */
+export async function copyStep(stepDir: string, patches: string[] = [], ...options: string[]) {
+  const dir = await mkdtemp(join(stepDir, '.copy-'));
+  await cp(join(stepDir, 'src'), join(dir, 'src'), { recursive: true });
+  await cp(join(stepDir, 'package.json'), join(dir, 'package.json'));
+  for (const patch of patches) {
+    await writeFile(join(dir, 'patch'), patch);
+    // Outside of a repository: inside of one, git skips files that are ignored.
+    await execa('git', ['apply', ...options, 'patch'], { cwd: dir, env: { GIT_DIR: join(dir, 'none') } });
+    await rm(join(dir, 'patch'));
+  }
+  return {
+    dir,
+    read: (path: string) => readFile(join(dir, path), 'utf8'),
+    [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { startApp, startAppOnTerminal } from '@workshop/testkit/app';
+import { spansIn } from '@workshop/testkit/console';
+import { describe, expect, test } from 'vitest';
+
+const SLOW = { LLM_FAULT: 'slow' };
+const onUnix = process.platform !== 'win32';
+const hasScript = process.platform === 'linux' && existsSync('/usr/bin/script');
+
+describe.runIf(hasScript)('on a terminal (Linux with util-linux)', () => {
+  test('Ctrl-C during a slow call: the span is printed as cancelled, exit 130', async () => {
+    await using app = startAppOnTerminal([], { env: SLOW });
+    await app.shows(/How can I help You Today\?/);
+    app.type('What is a trace?\r');
+    await app.shows(/Human: What is a trace\?/);
+    app.type('\x03');
+    const { exitCode } = await app.ended;
+
+    expect(exitCode).toBe(130);
+    expect(spansIn(app.stdout)).toMatchObject([{ attributes: { 'error.type': 'cancelled' }, status: { code: 2 } }]);
+  });
+
+  test('Ctrl-C with a question on the command line: the same', async () => {
+    await using app = startAppOnTerminal(['What is a trace?'], { env: SLOW });
+    await app.shows(/Human: What is a trace\?/);
+    app.type('\x03');
+    const { exitCode } = await app.ended;
+
+    expect(exitCode).toBe(130);
+    expect(spansIn(app.stdout)).toMatchObject([{ attributes: { 'error.type': 'cancelled' } }]);
+  });
+
+  test('Ctrl-C at the prompt ends with 130, Ctrl-D with 0', async () => {
+    for (const [key, code] of [
+      ['\x03', 130],
+      ['\x04', 0],
+    ] as const) {
+      await using app = startAppOnTerminal();
+      await app.shows(/How can I help You Today\?/);
+      app.type(key);
+      expect((await app.ended).exitCode).toBe(code);
+    }
+  });
+
+  test('an empty line is asked again', async () => {
+    await using app = startAppOnTerminal();
+    await app.shows(/How can I help You Today\?/);
+    app.type('\r  \rWhat is a trace?\r');
+    await app.shows(/Trace: /);
+    app.type('\x04');
+    await app.ended;
+
+    expect(app.stdout.match(/How can I help You Today\?/g)?.length).toBeGreaterThanOrEqual(4);
+    expect(spansIn(app.stdout)).toHaveLength(1);
+  });
+});
+
+describe.runIf(onUnix)('signals to the process group', () => {
+  test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)(
+    '%s during a slow call: the span is printed as cancelled',
+    async (signal) => {
+      await using app = startApp(['What is a trace?'], { env: SLOW });
+      await app.shows(/Human: What is a trace\?/);
+      app.signal(signal);
+      await app.ended;
+
+      await expect.poll(() => spansIn(app.stdout)).toMatchObject([{ attributes: { 'error.type': 'cancelled' } }]);
+    },
+  );
+});
