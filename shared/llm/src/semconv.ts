@@ -14,8 +14,24 @@ export const ATTR_GEN_AI_RESPONSE_FINISH_REASONS = 'gen_ai.response.finish_reaso
 export const ATTR_GEN_AI_USAGE_INPUT_TOKENS = 'gen_ai.usage.input_tokens';
 export const ATTR_GEN_AI_USAGE_OUTPUT_TOKENS = 'gen_ai.usage.output_tokens';
 
+export const ATTR_GEN_AI_TOKEN_TYPE = 'gen_ai.token.type';
+
 /** The value of `gen_ai.operation.name` for a chat completion. */
 export const GEN_AI_OPERATION_CHAT = 'chat';
+
+/** Histogram of how long calls take, in `s`. */
+export const METRIC_GEN_AI_CLIENT_OPERATION_DURATION = 'gen_ai.client.operation.duration';
+/** Histogram of what calls use, in `{token}`, by `gen_ai.token.type`: `input` or `output`. */
+export const METRIC_GEN_AI_CLIENT_TOKEN_USAGE = 'gen_ai.client.token.usage';
+
+/** Bucket boundaries that the conventions give for the duration, in seconds: doubling. */
+export const DURATION_BOUNDARIES = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+/** And for the tokens: times four. */
+export const TOKEN_BOUNDARIES = [
+  1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864,
+];
 
 /**
  * What was said, as `gen_ai.input.messages` or `gen_ai.output.messages`: a JSON text of the conventions' message schema.

@@ -1,21 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setGlobalErrorHandler } from '@opentelemetry/core';
 
 const CLEANUP_TIMEOUT_MS = 1_000;
 /** Cleaning up and flushing together. */
-const EXIT_TIMEOUT_MS = 3_000;
+const EXIT_TIMEOUT_MS = 2_500;
 /** 128 + the signal's number, as shells report it. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 const cleanups: (() => Promise<unknown>)[] = [];
 let flush: () => Promise<void> = async () => {};
 let exiting: Promise<never> | undefined;
+let reported = false;
 
 /**
  * Shuts `sdk` down once, however the program ends: its normal end, Ctrl-C, SIGTERM, SIGHUP, an uncaught exception or
- * rejection. Takes at most 3 s, keeps the exit code, and then exits.
+ * rejection. Takes at most 2.5 s, keeps the exit code, and then exits. The first telemetry that cannot be sent is
+ * reported in one line; OpenTelemetry by itself says nothing.
  */
 export function flushOnExit(sdk: { shutdown(): Promise<void> }): void {
-  flush = () => sdk.shutdown();
+  flush = () => sdk.shutdown().catch(reportOnce);
+  setGlobalErrorHandler(reportOnce);
   process.once('beforeExit', (code) => exit(code));
   for (const [signal, code] of Object.entries(EXIT_CODES)) process.on(signal, () => exit(code));
   // Whoever read our output has gone, as `head` does. Unheard, the error would be an uncaught exception, which prints, ...
@@ -24,6 +28,16 @@ export function flushOnExit(sdk: { shutdown(): Promise<void> }): void {
     console.error(error instanceof Error ? error.stack : error); // the stack, not the cause: that can hold secrets
     exit(1);
   });
+}
+
+function reportOnce(error: unknown): void {
+  if (reported) return;
+  reported = true;
+  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces, OTEL_EXPORTER_OTLP_ENDPOINT: all } = process.env;
+  const reason = error instanceof Error && (error.message || ('code' in error && error.code));
+  console.error(
+    `Telemetry was not sent to ${traces || all || 'http://localhost:4318'} (${reason}). Does the backend run?`,
+  );
 }
 
 /** Has `cleanup` run, for at most 1 s, before the flush: what is still in flight must end to be exported. */

@@ -26,6 +26,11 @@ export function repliesIn(stdout: string): Record<string, string>[] {
   return blocksIn(stdout).filter((block) => 'joke' in block) as Record<string, string>[];
 }
 
+/** The trace ids that an app printed under its replies. */
+export function traceIdsIn(stdout: string): string[] {
+  return [...stdout.matchAll(/^Trace: ([0-9a-f]{32})/gm)].map(([, traceId]) => String(traceId));
+}
+
 /** Spans are printed as JavaScript, not as JSON: only JavaScript itself reads them surely. */
 function blocksIn(stdout: string): object[] {
   // A terminal ends lines with CR LF and echoes Ctrl-C.

@@ -6,15 +6,20 @@ import * as genAi from '@workshop/llm/semconv';
 const tracer = trace.getTracer('llm-app');
 const llm = await connectLlm();
 
+/** What is known of every call before it is made. */
+const callAttributes = {
+  [genAi.ATTR_GEN_AI_OPERATION_NAME]: genAi.GEN_AI_OPERATION_CHAT,
+  [genAi.ATTR_GEN_AI_PROVIDER_NAME]: llm.provider,
+  [genAi.ATTR_GEN_AI_REQUEST_MODEL]: llm.model,
+};
+
 /** Asks the model one question inside a span `call_llm_api`. Throws an LlmError, recorded on the span. */
 export async function callLlm(question: string, signal?: AbortSignal): Promise<Answer & { traceId: string }> {
   const options = {
     kind: SpanKind.INTERNAL,
     attributes: {
+      ...callAttributes,
       'llm.api.url': llm.url,
-      [genAi.ATTR_GEN_AI_OPERATION_NAME]: genAi.GEN_AI_OPERATION_CHAT,
-      [genAi.ATTR_GEN_AI_PROVIDER_NAME]: llm.provider,
-      [genAi.ATTR_GEN_AI_REQUEST_MODEL]: llm.model,
       [ATTR_SERVER_ADDRESS]: llm.address,
       [ATTR_SERVER_PORT]: llm.port,
       ...genAi.messageContent('input', question),

@@ -1,0 +1,110 @@
+import parse from 'parse-prometheus-text-format';
+import { expect, inject } from 'vitest';
+import { lastLines } from './containers.ts';
+import { type DevtoolsTraces, fromDevtools, fromOtlp, type OtlpTraces, type Span } from './spans.ts';
+
+const LANDED_TIMEOUT_MS = 10_000;
+const poll = { timeout: LANDED_TIMEOUT_MS, interval: 250 };
+
+export type Series = { labels: Record<string, string>; value: number };
+
+export const backends = inject('backends');
+
+/** For tests that only a real backend can answer: `test.skipIf(localLane)(...)`, named with the reason. */
+export const localLane = backends.lane === 'local';
+
+/** The app's environment: where to send and where to be scraped. */
+export const appEnv = backends.env;
+
+/** All spans of the traces of a service, or of one trace. */
+export async function findSpans(wanted: { service: string } | { traceId: string }): Promise<Span[]> {
+  if (localLane) {
+    return fromDevtools(await getJson<DevtoolsTraces>('/v1/traces')).filter(({ traceId, resource }) =>
+      'traceId' in wanted ? traceId === wanted.traceId : resource['service.name'] === wanted.service,
+    );
+  }
+  const now = Date.now();
+  const query = new URLSearchParams({
+    'query.service_name': 'service' in wanted ? wanted.service : '',
+    'query.start_time_min': new Date(now - 3_600_000).toISOString(),
+    'query.start_time_max': new Date(now + 60_000).toISOString(),
+    'query.num_traces': '1000',
+  });
+  const { result } = await getJson<{ result?: OtlpTraces }>(
+    'traceId' in wanted ? `/api/v3/traces/${wanted.traceId}` : `/api/v3/traces?${query}`,
+  );
+  return result ? fromOtlp(result) : [];
+}
+
+/**
+ * Waits until a trace has landed, with `count` spans. When it does not, says what is there instead and what is most
+ * likely missing: `hint`.
+ */
+export async function findTrace(traceId: string | undefined, hint: string, count = 1): Promise<Span[]> {
+  if (!traceId) throw new Error(`The app printed no "Trace:". Most likely: ${hint}`);
+  try {
+    await expect.poll(() => spanCount(traceId), poll).toBeGreaterThanOrEqual(count);
+  } catch {
+    throw new Error(
+      [
+        `Looked for trace ${traceId} with ${count} span(s) at ${backends.tracesUrl} for ${LANDED_TIMEOUT_MS / 1000} s.`,
+        `There instead: ${await spanCount(traceId)} span(s) of it; services known: ${await services()}.`,
+        `Most likely: ${hint}`,
+        `The backend's last lines:\n${backends.project ? await lastLines(backends.project, 'jaeger') : '(local lane: none)'}`,
+      ].join('\n'),
+    );
+  }
+  return findSpans({ traceId });
+}
+
+/** The series of a metric whose labels include `labels`: by PromQL, or in the local lane from what the app serves. */
+export async function findSeries(metric: string, labels: Record<string, string> = {}): Promise<Series[]> {
+  const all = localLane ? await scrape(metric) : await promQl(metric);
+  return all.filter((series) => Object.entries(labels).every(([name, value]) => series.labels[name] === value));
+}
+
+/** Evaluates PromQL in the Prometheus of the containers lane. */
+export async function promQl(query: string): Promise<Series[]> {
+  type Result = { metric: Record<string, string>; value: [time: number, value: string] }[];
+  const { result } = await prometheus<{ result: Result }>(`query?${new URLSearchParams({ query })}`);
+  return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
+}
+
+/** The data that Prometheus's HTTP API answers, https://prometheus.io/docs/prometheus/latest/querying/api. */
+export async function prometheus<Data>(path: string): Promise<Data> {
+  const response = await fetch(`http://localhost:${appEnv.PROMETHEUS_PORT}/api/v1/${path}`);
+  if (!response.ok) throw new Error(`Prometheus answers ${response.status}: ${await response.text()}`);
+  const { data } = (await response.json()) as { data: Data };
+  return data;
+}
+
+/** What the app serves for Prometheus. */
+export async function metricsPage(): Promise<string> {
+  const response = await fetch(`http://localhost:${appEnv.OTEL_EXPORTER_PROMETHEUS_PORT}/metrics`);
+  return response.text();
+}
+
+async function scrape(metric: string): Promise<Series[]> {
+  // With its comments the parser would fold all histograms of one name into one.
+  const samples = (await metricsPage()).replace(/^#.*$/gm, '');
+  return parse(samples)
+    .filter(({ name }) => name === metric)
+    .flatMap(({ metrics }) => metrics.map(({ labels = {}, value }) => ({ labels, value: Number(value) })));
+}
+
+async function spanCount(traceId: string): Promise<number> {
+  return (await findSpans({ traceId })).length;
+}
+
+async function services(): Promise<string> {
+  const names = localLane
+    ? (await getJson<DevtoolsTraces>('/v1/traces')).traces.map(({ service }) => service)
+    : (await getJson<{ services: string[] }>('/api/v3/services')).services;
+  return [...new Set(names)].join(', ') || 'none';
+}
+
+/** Jaeger answers 404 with JSON too, until a trace is ingested. */
+async function getJson<Body>(path: string): Promise<Body> {
+  const response = await fetch(`${backends.tracesUrl}${path}`);
+  return (await response.json()) as Body;
+}

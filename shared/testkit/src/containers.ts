@@ -1,0 +1,128 @@
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import getPort from 'get-port';
+import { DockerComposeEnvironment, Wait } from 'testcontainers';
+import { keep, type TakeDown } from './keep.ts';
+import { type Compose, readCompose } from './lane.ts';
+
+const READY_TIMEOUT_MS = 30_000;
+const LAST_LINES = 20;
+/** What answers 200 when a backend is ready, by the name of its port variable. */
+const READY_PATHS: Record<string, string> = { JAEGER_UI_PORT: '/api/services', PROMETHEUS_PORT: '/-/ready' };
+
+export type Started = {
+  project: string;
+  /** The variables of compose.yaml and of the app, set to the ports that were free. */
+  env: Record<string, string>;
+  stop: TakeDown;
+};
+
+/**
+ * Starts a step's compose.yaml on free ports and waits until its backends answer.
+ * Throws an Error with the last lines of whatever died.
+ */
+export async function startContainers(step: string): Promise<Started> {
+  const compose = await readCompose(step);
+  const folder = await mkdtemp(join(tmpdir(), 'otel-workshop-'));
+  const project = basename(folder).toLowerCase();
+  const stop = await keep(folder, 'compose', project);
+  try {
+    const metricsPort = String(await getPort());
+    const ports = portsOf(compose);
+    const environment = await new DockerComposeEnvironment(step, 'compose.yaml')
+      .withProjectName(project)
+      .withAutoCleanup(false)
+      // None: the default one runs a shell in the container, and one that fails takes the logs down with it.
+      .withDefaultWaitStrategy(Wait.forAll([]))
+      // An empty variable makes Docker choose a free port.
+      .withEnvironment({
+        ...Object.fromEntries(ports.map(({ variable }) => [variable, ''])),
+        PROMETHEUS_CONFIG: await copyConfig(step, folder, metricsPort),
+      })
+      .up()
+      .catch(async (error: unknown) => Promise.reject((await whoDied(project)) ?? cleared(error)));
+    const died = await whoDied(project);
+    if (died) throw died;
+    const mapped = ports.map(({ service, variable, port }) => [
+      variable,
+      String(environment.getContainer(`${service}-1`).getMappedPort(port)),
+    ]);
+    const env: Record<string, string> = { ...Object.fromEntries(mapped), OTEL_EXPORTER_PROMETHEUS_PORT: metricsPort };
+    await ready(project, env);
+    return { project, env, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The published ports of a compose file: `127.0.0.1:${VARIABLE-default}:port`. */
+function portsOf({ services }: Compose): { service: string; variable: string; port: number }[] {
+  return Object.entries(services).flatMap(([service, { ports = [] }]) =>
+    ports.flatMap((entry) => {
+      const [, variable, port] = /\$\{(\w+)-\d+\}:(\d+)$/.exec(entry) ?? [];
+      return variable ? [{ service, variable, port: Number(port) }] : [];
+    }),
+  );
+}
+
+/** Prometheus's configuration with the test's port for the app's, as a file of its own. */
+async function copyConfig(step: string, folder: string, metricsPort: string): Promise<string> {
+  const config = await readFile(join(step, 'prometheus.yml'), 'utf8').catch(() => '');
+  const copy = join(folder, 'prometheus.yml');
+  await writeFile(copy, config.replaceAll(':8000', `:${metricsPort}`), { mode: 0o644 });
+  return copy;
+}
+
+async function ready(project: string, env: Record<string, string>): Promise<void> {
+  const deadline = Date.now() + READY_TIMEOUT_MS;
+  for (const [variable, path] of Object.entries(READY_PATHS)) {
+    if (!env[variable]) continue;
+    const url = `http://localhost:${env[variable]}${path}`;
+    while (!(await answers(url))) {
+      const died = await whoDied(project);
+      if (died) throw died;
+      if (Date.now() > deadline) throw new Error(`${url} does not answer 200 within ${READY_TIMEOUT_MS / 1000} s.`);
+      await sleep(100);
+    }
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
+/** The last lines of a service's log, one text. */
+export async function lastLines(project: string, service = ''): Promise<string> {
+  const args = ['compose', '-p', project, 'logs', '--no-log-prefix', '--tail', String(LAST_LINES), service];
+  const { all } = await execa('docker', args.filter(Boolean), { reject: false, all: true });
+  return all;
+}
+
+/** An Error about the first service that has exited; `up` itself leaves such a one out silently. */
+async function whoDied(project: string): Promise<Error | undefined> {
+  const { stdout } = await execa('docker', ['compose', '-p', project, 'ps', '--all', '--format', 'json'], {
+    reject: false,
+  });
+  const services = stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  const dead = services.find(({ State }) => State === 'exited' || State === 'dead');
+  if (!dead) return undefined;
+  const lines = await lastLines(project, dead.Service);
+  return new Error(`${dead.Service} (${dead.Image}) exited with code ${dead.ExitCode}. Its last lines:\n${lines}`);
+}
+
+/** What `docker compose up` complained of, without its progress. */
+function cleared(error: unknown): Error {
+  const text = error instanceof Error ? error.message : String(error);
+  const lines = text.split('\n').filter((line) => /error|invalid|failed|denied|cannot|already/i.test(line));
+  return new Error(lines.slice(-5).join('\n') || text);
+}

@@ -1,0 +1,18 @@
+// `npm run local`: a receiver with a page, for those who have no Docker. Ctrl-C ends it.
+import { startDevtools } from './devtools.ts';
+
+const PORT = 4318;
+
+const { url, stop } = await startDevtools(PORT);
+const elsewhere = new URL(url).port !== String(PORT);
+
+console.log(`Traces, metrics and logs: ${url}`);
+if (elsewhere) console.log(`Port ${PORT} is taken. Start the app with OTEL_EXPORTER_OTLP_ENDPOINT=${url}`);
+console.log('Ctrl-C ends it.');
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, async () => {
+    await stop();
+    process.exit(0);
+  });
+}

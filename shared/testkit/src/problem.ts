@@ -1,0 +1,10 @@
+import { beforeAll, inject } from 'vitest';
+
+// A throw in globalSetup would be reported as "No test files found".
+beforeAll(() => {
+  const { problem } = inject('backends');
+  if (!problem) return;
+  const error = new Error(problem);
+  error.stack = problem;
+  throw error;
+});
