@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { execa, type Options } from 'execa';
 import { expect } from 'vitest';
@@ -27,7 +28,10 @@ export async function runApp(args: string[], options: AppOptions = {}) {
   return startApp(args, { input: '', ...options }).ended;
 }
 
-/** Starts a step's app on a terminal of its own, with util-linux's `script`: Linux only. `type` types on it. */
+/** Whether `startAppOnTerminal` works here: util-linux's `script` makes the terminal. */
+export const canUseTerminal = process.platform === 'linux' && existsSync('/usr/bin/script');
+
+/** Starts a step's app on a terminal of its own. `type` types on it. */
 export function startAppOnTerminal(args: string[] = [], options: AppOptions = {}) {
   const command = ['npm', 'start', '--silent', '--', ...args.map((arg) => `'${arg}'`)].join(' ');
   return start('script', ['--quiet', '--return', '--flush', '--command', command, '/dev/null'], options);
@@ -46,10 +50,18 @@ function start(command: string, args: string[], { env, input, cwd = stepDir }: A
   } satisfies Options;
   const child = execa(command, args, execaOptions);
   let stdout = '';
-  child.stdout.on('data', (chunk) => {
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
     stdout += chunk;
   });
-  const ended = child.then(({ exitCode, stderr }) => ({ exitCode, stdout, stderr }));
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk) => {
+    stderr += chunk;
+  });
+  let running = true;
+  const ended = child.then(({ exitCode }) => {
+    running = false;
+    return { exitCode, stdout, stderr };
+  });
 
   return {
     /** How it ended. `exitCode` is undefined when a signal ended it. */
@@ -57,6 +69,12 @@ function start(command: string, args: string[], { env, input, cwd = stepDir }: A
     /** What it has written to stdout so far. */
     get stdout() {
       return stdout;
+    },
+    get stderr() {
+      return stderr;
+    },
+    get isRunning() {
+      return running;
     },
     type: (text: string) => child.stdin.write(text),
     /** Sends a signal to the whole process group, as a terminal or a supervisor does. */

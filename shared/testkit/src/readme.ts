@@ -1,6 +1,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { inject } from 'vitest';
 
 /** The text of the fenced blocks of `language` in a Markdown text. */
 export function fencesIn(markdown: string, language: string): string[] {
@@ -48,4 +49,24 @@ export async function copyStep(stepDir: string, patches: string[] = [], ...optio
     read: (path: string) => readFile(join(dir, path), 'utf8'),
     [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
   };
+}
+
+/** How many lines two folders differ in: added and removed. */
+export async function changedLines(before: string, after: string): Promise<number> {
+  const { stdout } = await execa('git', ['diff', '--no-index', '--numstat', before, after], { reject: false });
+  return [...stdout.matchAll(/^(\d+)\t(\d+)/gm)].reduce(
+    (sum, [, added, removed]) => sum + Number(added) + Number(removed),
+    0,
+  );
+}
+
+/** Runs the tests of `step` whose name contains `name` on the `src/` of another folder, in the lane at hand. */
+export async function runTests(step: string, src: string, name: string) {
+  const args = ['run', '--testNamePattern', name];
+  return execa('vitest', args, {
+    cwd: step,
+    env: { STEP_DIR: src, BACKENDS: inject('backends').lane, NO_COLOR: '1' },
+    all: true,
+    reject: false,
+  });
 }

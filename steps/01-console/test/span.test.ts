@@ -6,6 +6,7 @@ import { beforeAll, expect, test } from 'vitest';
 const QUESTION = 'What is the biggest capital city in Asia?';
 const INTERNAL = 0;
 const UNSET = 0;
+const ERROR = 2;
 
 let run: Awaited<ReturnType<typeof runApp>>;
 
@@ -80,6 +81,19 @@ test('two questions are two traces', async () => {
   const traceIds = spansIn(stdout).map(({ traceId }) => traceId);
   expect(traceIds).toHaveLength(2);
   expect(new Set(traceIds)).toHaveLength(2);
+});
+
+test('a failed question is a span with an error, and a message that says what to do', async () => {
+  const { stdout, stderr, exitCode } = await runApp([QUESTION], { env: { LLM_FAULT: 'malformed' } });
+
+  const [span] = spansIn(stdout);
+  expect(span).toMatchObject({
+    status: { code: ERROR, message: expect.stringContaining('Ask again') },
+    attributes: { 'error.type': 'malformed_response' },
+    events: [{ name: 'exception', attributes: { 'exception.type': 'LlmError' } }],
+  });
+  expect(stderr).toContain(`No reply (malformed_response): ${span?.status.message}`);
+  expect(exitCode).toBe(1);
 });
 
 test('OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over the code', async () => {

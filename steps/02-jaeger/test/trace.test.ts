@@ -1,14 +1,19 @@
-import { runApp } from '@workshop/testkit/app';
-import { appEnv, findTrace } from '@workshop/testkit/backends';
+import { runApp, startApp } from '@workshop/testkit/app';
+import { appEnv, backends, findSpans, findTrace, localLane } from '@workshop/testkit/backends';
 import { repliesIn, traceIdsIn } from '@workshop/testkit/console';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 
 const QUESTION = 'What is the biggest capital city in Asia?';
 const HINT = 'no BatchSpanProcessor with an OTLPTraceExporter, or no flushOnExit(sdk), in src/telemetry.ts.';
 
-test('a question becomes one trace in Jaeger', async () => {
-  const { stdout, exitCode } = await runApp([QUESTION], { env: appEnv });
+let run: Awaited<ReturnType<typeof runApp>>;
 
+beforeAll(async () => {
+  run = await runApp([QUESTION], { env: appEnv });
+});
+
+test('a question becomes one trace in Jaeger', async () => {
+  const { stdout, exitCode } = run;
   const spans = await findTrace(traceIdsIn(stdout)[0], HINT);
   expect(spans).toHaveLength(1);
   expect(spans[0]).toMatchObject({
@@ -16,6 +21,7 @@ test('a question becomes one trace in Jaeger', async () => {
     kind: 'INTERNAL',
     parentSpanId: undefined,
     status: { code: 'UNSET' },
+    events: [],
     resource: {
       'service.name': 'llm-app',
       'service.version': '1.0.0',
@@ -23,15 +29,59 @@ test('a question becomes one trace in Jaeger', async () => {
       'telemetry.sdk.language': 'nodejs',
     },
     attributes: {
-      'llm.api.url': expect.stringMatching(/\/v1\/chat\/completions$/),
+      'llm.api.url': expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/completions$/),
       'llm.api.response_length': [...JSON.stringify(repliesIn(stdout)[0], null, 2)].length,
       'gen_ai.operation.name': 'chat',
       'gen_ai.provider.name': 'workshop.embedded',
       'gen_ai.request.model': 'workshop-stand-in',
       'gen_ai.response.finish_reasons': ['stop'],
       'gen_ai.usage.input_tokens': expect.any(Number),
+      'gen_ai.usage.output_tokens': expect.any(Number),
       'server.address': '127.0.0.1',
     },
   });
   expect(exitCode).toBe(0);
+});
+
+test('a failed question becomes a trace with an error', async () => {
+  const { stdout } = await runApp([QUESTION], { env: { ...appEnv, LLM_FAULT: 'malformed' } });
+
+  const [span] = await findTrace(traceIdsIn(stdout)[0], HINT);
+  expect(span).toMatchObject({
+    status: { code: 'ERROR', message: expect.stringContaining('cannot be read') },
+    attributes: { 'error.type': 'malformed_response' },
+    events: [{ name: 'exception', attributes: { 'exception.type': 'LlmError' } }],
+  });
+});
+
+test('50 questions become 50 traces', async () => {
+  const service = `fifty-${crypto.randomUUID()}`;
+  const { stdout } = await runApp([], {
+    input: `${QUESTION}\n`.repeat(50),
+    env: { ...appEnv, OTEL_SERVICE_NAME: service },
+  });
+
+  const asked = traceIdsIn(stdout).sort();
+  expect(asked).toHaveLength(50);
+  const landed = async () => (await findSpans({ service })).map(({ traceId }) => traceId).sort();
+  await expect.poll(landed, { timeout: 10_000, interval: 250 }).toEqual(asked);
+});
+
+test('spans are sent while the program goes on', async () => {
+  await using app = startApp([], { env: { ...appEnv, OTEL_BSP_SCHEDULE_DELAY: '500' } });
+  app.type(`${QUESTION}\n`);
+  await app.shows(/Trace: /);
+
+  expect(await findTrace(traceIdsIn(app.stdout)[0], HINT)).toHaveLength(1);
+  expect(app.isRunning).toBe(true);
+});
+
+test('the console stays free for the conversation', () => {
+  expect(run.stdout).not.toContain('instrumentationScope');
+});
+
+test.skipIf(localLane)('the link under the reply answers (only Jaeger has this page)', async () => {
+  const [, link] = /^Trace: \w+ {2}(\S+)$/m.exec(run.stdout) ?? [];
+  expect(link).toBe(`${backends.tracesUrl}/trace/${traceIdsIn(run.stdout)[0]}`);
+  expect((await fetch(String(link))).status).toBe(200);
 });

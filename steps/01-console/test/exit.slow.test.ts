@@ -1,13 +1,11 @@
-import { existsSync } from 'node:fs';
-import { startApp, startAppOnTerminal } from '@workshop/testkit/app';
+import { canUseTerminal, startApp, startAppOnTerminal } from '@workshop/testkit/app';
 import { spansIn } from '@workshop/testkit/console';
 import { describe, expect, test } from 'vitest';
 
 const SLOW = { LLM_FAULT: 'slow' };
 const onUnix = process.platform !== 'win32';
-const hasScript = process.platform === 'linux' && existsSync('/usr/bin/script');
 
-describe.runIf(hasScript)('on a terminal (Linux with util-linux)', () => {
+describe.runIf(canUseTerminal)('on a terminal (on Linux, whose script command makes one)', () => {
   test('Ctrl-C during a slow call: the span is printed as cancelled, exit 130', async () => {
     await using app = startAppOnTerminal([], { env: SLOW });
     await app.shows(/How can I help You Today\?/);
@@ -55,7 +53,7 @@ describe.runIf(hasScript)('on a terminal (Linux with util-linux)', () => {
   });
 });
 
-describe.runIf(onUnix)('signals to the process group', () => {
+describe.runIf(onUnix)('signals to the process group (Windows has none)', () => {
   test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)(
     '%s during a slow call: the span is printed as cancelled',
     async (signal) => {

@@ -1,0 +1,94 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { type App, runApp, startApp } from '@workshop/testkit/app';
+import { localLane } from '@workshop/testkit/backends';
+import { repliesIn, traceIdsIn } from '@workshop/testkit/console';
+import { ownJaeger } from '@workshop/testkit/outage';
+import getPort from 'get-port';
+import { describe, expect, test } from 'vitest';
+
+const step = join(import.meta.dirname, '..');
+const complaints = (stderr: string) => stderr.match(/Telemetry was not sent to \S+/g);
+
+test('Jaeger down: the app answers, says once where it could not send, and exits in time', async () => {
+  const endpoint = `http://localhost:${await getPort()}`;
+  await using app = startApp(['What is a trace?'], { env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } });
+  await app.shows(/Trace: /);
+  const answered = Date.now();
+  const { stdout, stderr, exitCode } = await app.ended;
+
+  expect(repliesIn(stdout)).toHaveLength(1);
+  expect(complaints(stderr)).toEqual([`Telemetry was not sent to ${endpoint}`]);
+  expect(stderr).toContain('ECONNREFUSED');
+  expect(exitCode).toBe(0);
+  expect(Date.now() - answered).toBeLessThan(3_000);
+});
+
+test('a backend that accepts and never answers: the same', async () => {
+  const silent = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  await using app = startApp(['What is a trace?'], { env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } });
+  await app.shows(/Trace: /);
+  const answered = Date.now();
+  const { stdout, stderr, exitCode } = await app.ended;
+  silent.close();
+
+  expect(repliesIn(stdout)).toHaveLength(1);
+  expect(complaints(stderr)).toEqual([`Telemetry was not sent to ${endpoint}`]);
+  expect(exitCode).toBe(0);
+  expect(Date.now() - answered).toBeLessThan(3_000);
+});
+
+test('many questions while Jaeger is down: one complaint', async () => {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${await getPort()}`, OTEL_BSP_SCHEDULE_DELAY: '100' };
+  const { stdout, stderr } = await runApp([], { input: 'one\n'.repeat(30), env: { ...env, LLM_LATENCY_MS: '200' } });
+
+  expect(repliesIn(stdout)).toHaveLength(30);
+  expect(complaints(stderr)).toHaveLength(1);
+});
+
+describe.skipIf(localLane)('with a Jaeger of its own (local lane: there is none)', () => {
+  const lands = { timeout: 30_000, interval: 250 };
+
+  test('Jaeger started later: what is asked then lands', async () => {
+    await using jaeger = await ownJaeger(step);
+    await using app = startApp([], { env: jaeger.env });
+    await ask(app);
+    await expect.poll(() => app.stderr, lands).toContain('Telemetry was not sent');
+
+    await jaeger.start();
+    await ask(app);
+    await expect.poll(() => jaeger.has(latest(app)), lands).toBe(true);
+    expect(complaints(app.stderr)).toHaveLength(1);
+  });
+
+  test('Jaeger stopped in the middle: the app answers all the time, and what is asked afterwards lands', async () => {
+    await using jaeger = await ownJaeger(step);
+    await jaeger.start();
+    await using app = startApp([], { env: jaeger.env });
+    await ask(app);
+    await expect.poll(() => jaeger.has(latest(app)), lands).toBe(true);
+
+    await jaeger.stop();
+    await ask(app);
+    await expect.poll(() => app.stderr, lands).toContain('Telemetry was not sent');
+
+    await jaeger.start();
+    await ask(app);
+    await expect.poll(() => jaeger.has(latest(app)), lands).toBe(true);
+    expect(complaints(app.stderr)).toHaveLength(1);
+  });
+});
+
+/** Asks one more question and waits until it is answered. */
+async function ask(app: App): Promise<void> {
+  const answered = traceIdsIn(app.stdout).length;
+  app.type('What is a trace?\n');
+  await expect.poll(() => traceIdsIn(app.stdout).length, { timeout: 10_000 }).toBe(answered + 1);
+}
+
+function latest(app: App): string {
+  return String(traceIdsIn(app.stdout).at(-1));
+}

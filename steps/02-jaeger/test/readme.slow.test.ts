@@ -1,0 +1,91 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runApp } from '@workshop/testkit/app';
+import { appEnv, findSpans, findTrace } from '@workshop/testkit/backends';
+import { traceIdsIn } from '@workshop/testkit/console';
+import { changedLines, copyStep, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
+import { expect, test } from 'vitest';
+
+const step = join(import.meta.dirname, '..');
+const before = join(step, '../01-console');
+const readme = await readFile(join(step, 'README.md'), 'utf8');
+const QUESTION = 'What is a trace?';
+
+test('the README has the headings of every step', () => {
+  expect(headingsIn(readme)).toEqual(headings);
+});
+
+test('what "Do it" changes turns step 01 into this step', async () => {
+  await using done = await copyStep(before, fencesIn(readme, 'diff'));
+  expect(await changedLines(join(done.dir, 'src'), join(step, 'src'))).toBe(0);
+  expect(await changedLines(join(before, 'src'), join(step, 'src'))).toBeLessThanOrEqual(40);
+});
+
+test("on step 01 this step's test fails, and says what is missing", async () => {
+  await using untouched = await copyStep(before);
+  const { exitCode, all } = await runTests(step, untouched.dir, 'a question becomes one trace');
+  expect(exitCode).toBe(1);
+  expect(all).toMatch(
+    /Looked for trace \w{32}.*There instead: 0 span\(s\).*Most likely: no BatchSpanProcessor with an OTLPTraceExporter/s,
+  );
+});
+
+test('without the exporter the test fails too', async () => {
+  await using broken = await copyStep(step);
+  await edit(broken.dir, /new BatchSpanProcessor\(.*\)\]/, ']');
+  const { exitCode, all } = await runTests(step, broken.dir, 'a question becomes one trace');
+  expect(exitCode).toBe(1);
+  expect(all).toContain('Most likely: no BatchSpanProcessor with an OTLPTraceExporter');
+});
+
+test('"Break it": without the flush the span is missing', async () => {
+  await using broken = await copyStep(step);
+  await edit(broken.dir, 'flushOnExit(sdk);', '');
+  const lost = await runApp([QUESTION], { cwd: broken.dir, env: appEnv });
+  // When a later trace is there, the lost one would be too.
+  const sent = await runApp([QUESTION], { env: appEnv });
+  await findTrace(traceIdsIn(sent.stdout)[0], 'this step is broken.');
+
+  expect(traceIdsIn(lost.stdout)).toHaveLength(1);
+  expect(await findSpans({ traceId: String(traceIdsIn(lost.stdout)[0]) })).toEqual([]);
+});
+
+test('"Going further": the child span finds its parent', async () => {
+  await using extended = await copyStep(step);
+  const path = join(extended.dir, 'src/llm.ts');
+  const llm = await readFile(path, 'utf8');
+  await writeFile(
+    path,
+    llm.replace(/const answer = .*\n/, (line) => line + fencesIn(readme, 'ts')[0]),
+  );
+  const { stdout } = await runApp([QUESTION], { cwd: extended.dir, env: appEnv });
+
+  const spans = await findTrace(traceIdsIn(stdout)[0], "the README's code is wrong.", 2);
+  const parent = spans.find(({ name }) => name === 'call_llm_api');
+  const child = spans.find(({ name }) => name === 'read_reply');
+  expect(child).toMatchObject({ parentSpanId: parent?.spanId, attributes: { 'llm.reply.words': expect.any(Number) } });
+});
+
+test('"Going further": a sampler keeps what the environment says', async () => {
+  const service = `sampled-${crypto.randomUUID()}`;
+  const env = {
+    ...appEnv,
+    OTEL_SERVICE_NAME: service,
+    OTEL_TRACES_SAMPLER: 'traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '0.5',
+  };
+  const { stdout } = await runApp([], { input: `${QUESTION}\n`.repeat(60), env });
+  expect(traceIdsIn(stdout)).toHaveLength(60);
+  await expect.poll(() => findSpans({ service }), { timeout: 10_000 }).not.toEqual([]);
+  const kept = await findSpans({ service });
+  expect(kept.length).toBeGreaterThan(0);
+  expect(kept.length).toBeLessThan(60);
+});
+
+async function edit(dir: string, from: string | RegExp, to: string): Promise<void> {
+  const path = join(dir, 'src/telemetry.ts');
+  const source = await readFile(path, 'utf8');
+  const edited = source.replace(from, to);
+  expect(edited).not.toBe(source);
+  await writeFile(path, edited);
+}
