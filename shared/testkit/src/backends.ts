@@ -59,7 +59,7 @@ export async function findTrace(traceId: string | undefined, hint: string, count
 
 /** The series of a metric whose labels include `labels`: by PromQL, or in the local lane from what the app serves. */
 export async function findSeries(metric: string, labels: Record<string, string> = {}): Promise<Series[]> {
-  const all = localLane ? await scrape(metric) : await promQl(metric);
+  const all = localLane ? await servedSeries(metric) : await promQl(metric);
   return all.filter((series) => Object.entries(labels).every(([name, value]) => series.labels[name] === value));
 }
 
@@ -84,7 +84,8 @@ export async function metricsPage(): Promise<string> {
   return response.text();
 }
 
-async function scrape(metric: string): Promise<Series[]> {
+/** The series of a metric that the app serves now. */
+export async function servedSeries(metric: string): Promise<Series[]> {
   // With its comments the parser would fold all histograms of one name into one.
   const samples = (await metricsPage()).replace(/^#.*$/gm, '');
   return parse(samples)

@@ -2,12 +2,17 @@ import { mkdtemp } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
-import { keep, type TakeDown } from './keep.ts';
+import { runKept, type TakeDown } from './keep.ts';
 
 const START_TIMEOUT_MS = 10_000;
 
-export type Devtools = { url: string; stop: TakeDown };
+export type Devtools = {
+  /** Its page and OTLP endpoint, on the port that it got. */
+  url: string;
+  /** Resolves when it has ended, by `stop` or by itself. */
+  ended: Promise<void>;
+  stop: TakeDown;
+};
 
 /**
  * Starts autotel-devtools, an OTLP receiver with a page, on `port` or else the next free one. It ends with this process.
@@ -15,28 +20,23 @@ export type Devtools = { url: string; stop: TakeDown };
  */
 export async function startDevtools(port: number): Promise<Devtools> {
   const cli = join(createRequire(import.meta.url).resolve('autotel-devtools'), '..', 'cli.js');
-  // OTLP over gRPC is not used here; port 0 takes none that others need.
-  const child = execa(process.execPath, [cli, '--port', String(port), '--grpc-port', '0'], {
-    stdin: 'ignore',
-    all: true,
-    reject: false,
-    cleanup: false,
-    detached: true,
-  });
   const folder = await mkdtemp(join(tmpdir(), 'otel-workshop-'));
-  const stop = await keep(folder, 'process', String(child.pid));
+  // OTLP over gRPC is not used here; port 0 takes none that others need.
+  const args = [cli, '--host', '127.0.0.1', '--port', String(port), '--grpc-port', '0'];
+  const { output, stop } = await runKept(folder, args);
+  const ended = new Promise<void>((resolve) => output.once('close', resolve));
   let printed = '';
   const url = await new Promise<string | undefined>((resolve) => {
     const timer = setTimeout(() => resolve(undefined), START_TIMEOUT_MS);
-    child.all.on('data', (chunk) => {
+    ended.then(() => resolve(undefined));
+    output.setEncoding('utf8').on('data', (chunk) => {
       printed += chunk;
       const address = /UI:\s+(http:\/\/\S+)/.exec(printed)?.[1];
       if (address) resolve(address);
     });
-    child.finally(() => resolve(undefined)).catch(() => {});
     timer.unref();
   });
-  if (url) return { url: url.replace('127.0.0.1', 'localhost'), stop };
+  if (url) return { url: url.replace('127.0.0.1', 'localhost'), ended, stop };
   await stop();
-  throw new Error(`autotel-devtools did not start. It printed:\n${printed}`);
+  throw new Error(`autotel-devtools did not start on port ${port}. It printed:\n${printed.trim() || '(nothing)'}`);
 }

@@ -1,20 +1,47 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 
 /** Takes down what is kept, and waits for it. */
 export type TakeDown = () => Promise<void>;
 
-/** Has `kind` `id` taken down and `folder` removed when this process ends, also when it is killed. */
-export async function keep(folder: string, kind: 'compose' | 'process', id: string): Promise<TakeDown> {
-  const keeper = spawn(process.execPath, [join(import.meta.dirname, 'keeper.ts'), folder, kind, id], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  await once(keeper, 'spawn');
-  const gone = once(keeper, 'exit');
+/** Has a Compose project taken down and `folder` removed when this process ends, also when it is killed. */
+export async function keep(folder: string, kind: 'compose', project: string): Promise<TakeDown> {
+  const { stop } = await startKeeper(folder, kind, project);
   return async () => {
-    keeper.stdin.end();
-    await gone;
+    if (await stop()) return;
+    console.error(
+      `Docker did not take the containers down. When it answers again: docker compose -p ${project} down -v`,
+    );
   };
+}
+
+/**
+ * Runs a Node program in `folder`. It ends, and the folder is removed, when this process ends, also when it is killed.
+ * `output` is all it prints, and ends with it.
+ */
+export async function runKept(folder: string, args: string[]): Promise<{ output: Readable; stop: TakeDown }> {
+  const { output, stop } = await startKeeper(folder, 'node', ...args);
+  return { output, stop: async () => void (await stop()) };
+}
+
+async function startKeeper(folder: string, ...task: string[]) {
+  const keeper = spawn(process.execPath, [join(import.meta.dirname, 'keeper.ts'), folder, ...task], {
+    // A session of its own: what ends a terminal's programs does not end it.
+    detached: true,
+    stdio: ['pipe', 'pipe', 'ignore'],
+    windowsHide: true,
+  });
+  const gone = once(keeper, 'exit');
+  await once(keeper, 'spawn');
+  // It may be gone already.
+  keeper.stdin.on('error', () => {});
+  const stop = async () => {
+    keeper.stdin.end('stop');
+    keeper.stdout.resume();
+    const [exitCode] = await gone;
+    return exitCode === 0;
+  };
+  return { output: keeper.stdout, stop };
 }

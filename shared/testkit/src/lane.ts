@@ -4,43 +4,75 @@ import { ExecaError, execa } from 'execa';
 import { parse } from 'yaml';
 
 const ENGINE_TIMEOUT_MS = 5_000;
+const REGISTRY_TIMEOUT_MS = 8_000;
 
 export type Compose = { services: Record<string, { image: string; ports?: string[] }> };
 
-/** Reads the step's compose.yaml. */
+/** Reads the step's compose.yaml. Throws an Error that names the file and the line when it cannot. */
 export async function readCompose(step: string): Promise<Compose> {
-  return parse(await readFile(join(step, 'compose.yaml'), 'utf8'));
+  const path = join(step, 'compose.yaml');
+  try {
+    return parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message.trim() : error}`);
+  }
 }
 
 /** Says why these images cannot be run in containers here, in one line; undefined when they can. Pulls what is missing. */
-export async function whyNoContainers(compose: Compose): Promise<string | undefined> {
+export async function whyNoContainers({ services }: Compose): Promise<string | undefined> {
   const engine = await docker(['version', '--format', '{{.Server.Version}}'], ENGINE_TIMEOUT_MS);
   if (engine === 'ENOENT') return 'Docker is not installed (https://docs.docker.com/get-started/get-docker)';
   if (engine === 'timeout')
     return `the Docker engine does not answer within ${ENGINE_TIMEOUT_MS / 1000} s: restart Docker`;
+  if (engine?.includes('permission denied'))
+    return 'you may not use the Docker engine: add yourself to the group docker (sudo usermod -aG docker $USER) and log in again';
   if (engine) return `no Docker engine answers: start Docker. It says: ${engine}`;
-  if (await docker(['compose', 'version']))
+  if (await docker(['compose', 'version'], ENGINE_TIMEOUT_MS))
     return 'Docker Compose v2 is missing (https://docs.docker.com/compose/install)';
   await useContext();
-  for (const { image } of Object.values(compose.services)) {
-    if (!(await docker(['image', 'inspect', image]))) continue;
+  for (const { image } of Object.values(services)) {
+    if (!(await docker(['image', 'inspect', image], ENGINE_TIMEOUT_MS))) continue;
     console.log(`Pulling ${image} ...`);
-    const failure = await docker(['pull', '--quiet', image]);
+    const failure = await pull(image);
     if (failure) return `the image ${image} is not here and cannot be pulled: ${failure}`;
   }
   return undefined;
 }
 
-/** Runs the docker command; returns its last line of complaint, `ENOENT`, `timeout`, or undefined when all is well. */
-async function docker(args: string[], timeout = 0): Promise<string | undefined> {
+/** Runs the docker command; returns its first line of complaint, `ENOENT`, `timeout`, or undefined when all is well. */
+async function docker(args: string[], timeout: number): Promise<string | undefined> {
   try {
     await execa('docker', args, { timeout, forceKillAfterDelay: 500 });
     return undefined;
   } catch (error) {
-    if (!(error instanceof ExecaError)) throw error;
-    if (error.timedOut) return 'timeout';
-    return error.code === 'ENOENT' ? 'ENOENT' : String(error.stderr).trim().split('\n').at(-1);
+    return complaint(error);
   }
+}
+
+/** Pulls an image, however long it takes, unless the registry does not even begin. */
+async function pull(image: string): Promise<string | undefined> {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), REGISTRY_TIMEOUT_MS);
+  const pulling = execa('docker', ['pull', image], { cancelSignal: silence.signal });
+  // Its first line comes when the registry has answered.
+  pulling.stdout.once('data', () => clearTimeout(timer));
+  try {
+    await pulling;
+    return undefined;
+  } catch (error) {
+    if (silence.signal.aborted) return `its registry does not answer within ${REGISTRY_TIMEOUT_MS / 1000} s`;
+    return complaint(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function complaint(error: unknown): string {
+  if (!(error instanceof ExecaError)) throw error;
+  if (error.timedOut) return 'timeout';
+  if (error.code === 'ENOENT') return 'ENOENT';
+  const said = `${error.stderr}\n${error.stdout}`.split('\n').find((line) => line.trim());
+  return said?.trim() ?? error.shortMessage;
 }
 
 /** The docker command knows contexts (Colima, Rancher Desktop); testcontainers only DOCKER_HOST. */

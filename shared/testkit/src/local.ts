@@ -3,16 +3,26 @@ import { startDevtools } from './devtools.ts';
 
 const PORT = 4318;
 
-const { url, stop } = await startDevtools(PORT);
+const { url, ended, stop } = await startDevtools(PORT).catch((error: Error): never => {
+  console.error(error.message);
+  process.exit(1);
+});
 const elsewhere = new URL(url).port !== String(PORT);
 
 console.log(`Traces, metrics and logs: ${url}`);
 if (elsewhere) console.log(`Port ${PORT} is taken. Start the app with OTEL_EXPORTER_OTLP_ENDPOINT=${url}`);
 console.log('Ctrl-C ends it.');
 
+let stopping = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, async () => {
+    stopping = true;
     await stop();
-    process.exit(0);
   });
+}
+
+await ended;
+if (!stopping) {
+  console.error('The receiver has ended by itself: start it again.');
+  process.exitCode = 1;
 }

@@ -70,3 +70,11 @@ export async function runTests(step: string, src: string, name: string) {
     reject: false,
   });
 }
+
+/** Replaces a piece of a file; throws an Error when it is not there. */
+export async function edit(path: string, from: string | RegExp, to: string): Promise<void> {
+  const source = await readFile(path, 'utf8');
+  const edited = source.replace(from, to);
+  if (edited === source) throw new Error(`Nothing to replace in ${path}: ${from}`);
+  await writeFile(path, edited);
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type App, runApp, startApp } from '@workshop/testkit/app';
 import { localLane } from '@workshop/testkit/backends';
 import { repliesIn, traceIdsIn } from '@workshop/testkit/console';
-import { ownJaeger } from '@workshop/testkit/outage';
+import { ownCompose } from '@workshop/testkit/own';
 import getPort from 'get-port';
 import { describe, expect, test } from 'vitest';
 
@@ -42,8 +42,8 @@ test('a backend that accepts and never answers: the same', async () => {
 });
 
 test('many questions while Jaeger is down: one complaint', async () => {
-  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${await getPort()}`, OTEL_BSP_SCHEDULE_DELAY: '100' };
-  const { stdout, stderr } = await runApp([], { input: 'one\n'.repeat(30), env: { ...env, LLM_LATENCY_MS: '200' } });
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${await getPort()}`, LLM_LATENCY_MS: '400' };
+  const { stdout, stderr } = await runApp([], { input: 'one\n'.repeat(30), env });
 
   expect(repliesIn(stdout)).toHaveLength(30);
   expect(complaints(stderr)).toHaveLength(1);
@@ -53,31 +53,31 @@ describe.skipIf(localLane)('with a Jaeger of its own (local lane: there is none)
   const lands = { timeout: 30_000, interval: 250 };
 
   test('Jaeger started later: what is asked then lands', async () => {
-    await using jaeger = await ownJaeger(step);
-    await using app = startApp([], { env: jaeger.env });
+    await using compose = await ownCompose();
+    await using app = startApp([], { env: compose.env });
     await ask(app);
     await expect.poll(() => app.stderr, lands).toContain('Telemetry was not sent');
 
-    await jaeger.start();
+    await compose.up(step);
     await ask(app);
-    await expect.poll(() => jaeger.has(latest(app)), lands).toBe(true);
+    await expect.poll(() => compose.hasTrace(latest(app)), lands).toBe(true);
     expect(complaints(app.stderr)).toHaveLength(1);
   });
 
   test('Jaeger stopped in the middle: the app answers all the time, and what is asked afterwards lands', async () => {
-    await using jaeger = await ownJaeger(step);
-    await jaeger.start();
-    await using app = startApp([], { env: jaeger.env });
+    await using compose = await ownCompose();
+    await compose.up(step);
+    await using app = startApp([], { env: compose.env });
     await ask(app);
-    await expect.poll(() => jaeger.has(latest(app)), lands).toBe(true);
+    await expect.poll(() => compose.hasTrace(latest(app)), lands).toBe(true);
 
-    await jaeger.stop();
+    await compose.stop(step, 'jaeger');
     await ask(app);
     await expect.poll(() => app.stderr, lands).toContain('Telemetry was not sent');
 
-    await jaeger.start();
+    await compose.up(step);
     await ask(app);
-    await expect.poll(() => jaeger.has(latest(app)), lands).toBe(true);
+    await expect.poll(() => compose.hasTrace(latest(app)), lands).toBe(true);
     expect(complaints(app.stderr)).toHaveLength(1);
   });
 });

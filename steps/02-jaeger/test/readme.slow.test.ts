@@ -1,9 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runApp } from '@workshop/testkit/app';
 import { appEnv, findSpans, findTrace } from '@workshop/testkit/backends';
 import { traceIdsIn } from '@workshop/testkit/console';
-import { changedLines, copyStep, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
+import { changedLines, copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
 import { expect, test } from 'vitest';
 
 const step = join(import.meta.dirname, '..');
@@ -32,7 +32,7 @@ test("on step 01 this step's test fails, and says what is missing", async () => 
 
 test('without the exporter the test fails too', async () => {
   await using broken = await copyStep(step);
-  await edit(broken.dir, /new BatchSpanProcessor\(.*\)\]/, ']');
+  await edit(join(broken.dir, 'src/telemetry.ts'), /new BatchSpanProcessor\(.*\)\]/, ']');
   const { exitCode, all } = await runTests(step, broken.dir, 'a question becomes one trace');
   expect(exitCode).toBe(1);
   expect(all).toContain('Most likely: no BatchSpanProcessor with an OTLPTraceExporter');
@@ -40,7 +40,7 @@ test('without the exporter the test fails too', async () => {
 
 test('"Break it": without the flush the span is missing', async () => {
   await using broken = await copyStep(step);
-  await edit(broken.dir, 'flushOnExit(sdk);', '');
+  await edit(join(broken.dir, 'src/telemetry.ts'), 'flushOnExit(sdk);', '');
   const lost = await runApp([QUESTION], { cwd: broken.dir, env: appEnv });
   // When a later trace is there, the lost one would be too.
   const sent = await runApp([QUESTION], { env: appEnv });
@@ -52,12 +52,8 @@ test('"Break it": without the flush the span is missing', async () => {
 
 test('"Going further": the child span finds its parent', async () => {
   await using extended = await copyStep(step);
-  const path = join(extended.dir, 'src/llm.ts');
-  const llm = await readFile(path, 'utf8');
-  await writeFile(
-    path,
-    llm.replace(/const answer = .*\n/, (line) => line + fencesIn(readme, 'ts')[0]),
-  );
+  const childSpan = String(fencesIn(readme, 'ts')[0]);
+  await edit(join(extended.dir, 'src/llm.ts'), /(?<=const answer = .*\n)/, childSpan);
   const { stdout } = await runApp([QUESTION], { cwd: extended.dir, env: appEnv });
 
   const spans = await findTrace(traceIdsIn(stdout)[0], "the README's code is wrong.", 2);
@@ -81,11 +77,3 @@ test('"Going further": a sampler keeps what the environment says', async () => {
   expect(kept.length).toBeGreaterThan(0);
   expect(kept.length).toBeLessThan(60);
 });
-
-async function edit(dir: string, from: string | RegExp, to: string): Promise<void> {
-  const path = join(dir, 'src/telemetry.ts');
-  const source = await readFile(path, 'utf8');
-  const edited = source.replace(from, to);
-  expect(edited).not.toBe(source);
-  await writeFile(path, edited);
-}

@@ -67,8 +67,8 @@ test('50 questions become 50 traces', async () => {
   await expect.poll(landed, { timeout: 10_000, interval: 250 }).toEqual(asked);
 });
 
-test('spans are sent while the program goes on', async () => {
-  await using app = startApp([], { env: { ...appEnv, OTEL_BSP_SCHEDULE_DELAY: '500' } });
+test('spans are sent every 5 seconds, while the program goes on', async () => {
+  await using app = startApp([], { env: appEnv });
   app.type(`${QUESTION}\n`);
   await app.shows(/Trace: /);
 
