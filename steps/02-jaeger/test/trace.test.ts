@@ -85,3 +85,16 @@ test.skipIf(localLane)('the link under the reply answers (only Jaeger has this p
   expect(link).toBe(`${backends.tracesUrl}/trace/${traceIdsIn(run.stdout)[0]}`);
   expect((await fetch(String(link))).status).toBe(200);
 });
+
+test.skipIf(localLane)("Jaeger's search finds a failed question by error.type (local lane: another page)", async () => {
+  const { stdout } = await runApp([QUESTION], { env: { ...appEnv, LLM_FAULT: 'truncated' } });
+  const [traceId] = traceIdsIn(stdout);
+  await findTrace(traceId, HINT);
+
+  // What the page asks: https://www.jaegertracing.io/docs/latest/architecture/apis
+  const query = new URLSearchParams({ service: 'llm-app', tags: '{"error.type":"malformed_response"}' });
+  const found = (await (await fetch(`${backends.tracesUrl}/api/traces?${query}`)).json()) as {
+    data: { traceID: string }[];
+  };
+  expect(found.data.map(({ traceID }) => traceID)).toContain(traceId);
+});
