@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setGlobalErrorHandler } from '@opentelemetry/core';
 
-const CLEANUP_TIMEOUT_MS = 1_000;
-/** Cleaning up and flushing together. */
-const EXIT_TIMEOUT_MS = 2_500;
+const CLEANUP_TIMEOUT_MS = 3_000;
+const FLUSH_TIMEOUT_MS = 2_500;
 /** 128 + the signal's number, as shells report it. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
@@ -14,7 +13,7 @@ let reported = false;
 
 /**
  * Shuts `sdk` down once, however the program ends: its normal end, Ctrl-C, SIGTERM, SIGHUP, an uncaught exception or
- * rejection. Takes at most 2.5 s, keeps the exit code, and then exits. The first telemetry that cannot be sent is
+ * rejection. The flush takes at most 2.5 s and keeps the exit code; then it exits. The first telemetry that cannot be sent is
  * reported in one line; OpenTelemetry by itself says nothing.
  */
 export function flushOnExit(sdk: { shutdown(): Promise<void> }): void {
@@ -35,12 +34,10 @@ function reportOnce(error: unknown): void {
   reported = true;
   const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces, OTEL_EXPORTER_OTLP_ENDPOINT: all } = process.env;
   const reason = error instanceof Error && (error.message || ('code' in error && error.code));
-  console.error(
-    `Telemetry was not sent to ${traces || all || 'http://localhost:4318'} (${reason}). Does the backend run?`,
-  );
+  console.error(`Telemetry was not sent to ${traces || all || 'http://localhost:4318'} (${reason}). Does it run?`);
 }
 
-/** Has `cleanup` run, for at most 1 s, before the flush: what is still in flight must end to be exported. */
+/** Has `cleanup` run, for at most 3 s, before the flush: what is still in flight must end to be exported. */
 export function beforeFlush(cleanup: () => Promise<unknown>): void {
   cleanups.push(cleanup);
 }
@@ -52,8 +49,8 @@ export function exit(code: number): Promise<never> {
 }
 
 async function end(code: number): Promise<never> {
-  const cleanedUp = within(CLEANUP_TIMEOUT_MS, Promise.allSettled(cleanups.map((cleanup) => cleanup())));
-  await within(EXIT_TIMEOUT_MS, cleanedUp.then(flush));
+  await within(CLEANUP_TIMEOUT_MS, Promise.allSettled(cleanups.map((cleanup) => cleanup())));
+  await within(FLUSH_TIMEOUT_MS, flush());
   await Promise.all([process.stdout, process.stderr].map(drained));
   process.exit(code);
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { execa, type Options } from 'execa';
 import { expect } from 'vitest';
+import { keepGroup } from './keep.ts';
 
 const APP_TIMEOUT_MS = 60_000;
 
@@ -49,6 +50,7 @@ function start(command: string, args: string[], { env, input, cwd = stepDir }: A
     timeout: APP_TIMEOUT_MS,
   } satisfies Options;
   const child = execa(command, args, execaOptions);
+  const kept = child.pid && keepGroup(child.pid);
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (chunk) => {
     stdout += chunk;
@@ -60,6 +62,7 @@ function start(command: string, args: string[], { env, input, cwd = stepDir }: A
   let running = true;
   const ended = child.then(({ exitCode }) => {
     running = false;
+    if (kept) kept.forget();
     return { exitCode, stdout, stderr };
   });
 

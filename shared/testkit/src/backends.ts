@@ -1,10 +1,9 @@
 import parse from 'parse-prometheus-text-format';
-import { expect, inject } from 'vitest';
+import { expect, inject, vi } from 'vitest';
 import { lastLines } from './containers.ts';
 import { type DevtoolsTraces, fromDevtools, fromOtlp, type OtlpTraces, type Span } from './spans.ts';
 
 const LANDED_TIMEOUT_MS = 10_000;
-const poll = { timeout: LANDED_TIMEOUT_MS, interval: 250 };
 
 export type Series = { labels: Record<string, string>; value: number };
 
@@ -43,7 +42,10 @@ export async function findSpans(wanted: { service: string } | { traceId: string 
 export async function findTrace(traceId: string | undefined, hint: string, count = 1): Promise<Span[]> {
   if (!traceId) throw new Error(`The app printed no "Trace:". Most likely: ${hint}`);
   try {
-    await expect.poll(() => spanCount(traceId), poll).toBeGreaterThanOrEqual(count);
+    await vi.waitFor(async () => expect(await spanCount(traceId)).toBeGreaterThanOrEqual(count), {
+      timeout: LANDED_TIMEOUT_MS,
+      interval: 250,
+    });
   } catch {
     throw new Error(
       [
@@ -78,9 +80,10 @@ export async function prometheus<Data>(path: string): Promise<Data> {
   return data;
 }
 
-/** What the app serves for Prometheus. */
-export async function metricsPage(): Promise<string> {
-  const response = await fetch(`http://localhost:${appEnv.OTEL_EXPORTER_PROMETHEUS_PORT}/metrics`);
+/** What the app serves for Prometheus; `service` counts from the first one. */
+export async function metricsPage(service = 0): Promise<string> {
+  const port = Number(appEnv.OTEL_EXPORTER_PROMETHEUS_PORT) + service;
+  const response = await fetch(`http://localhost:${port}/metrics`);
   return response.text();
 }
 

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import getPort from 'get-port';
 import { DockerComposeEnvironment, Wait } from 'testcontainers';
 import { keep, type TakeDown } from './keep.ts';
 import { type Compose, readCompose } from './lane.ts';
+import { freePortPair } from './ports.ts';
 
 const READY_TIMEOUT_MS = 30_000;
 const LAST_LINES = 20;
@@ -30,7 +30,7 @@ export async function startContainers(step: string): Promise<Started> {
   const project = basename(folder).toLowerCase();
   const stop = await keep(folder, 'compose', project);
   try {
-    const metricsPort = String(await getPort());
+    const metricsPort = await freePortPair();
     const ports = portsOf(compose);
     const environment = await new DockerComposeEnvironment(step, 'compose.yaml')
       .withProjectName(project)
@@ -43,15 +43,17 @@ export async function startContainers(step: string): Promise<Started> {
         PROMETHEUS_CONFIG: await copyConfig(step, folder, metricsPort),
       })
       .up()
-      .catch(async (error: unknown) => Promise.reject((await whoDied(project)) ?? cleared(error)));
-    const died = await whoDied(project);
-    if (died) throw died;
+      .catch(async (error: unknown) => Promise.reject((await whoDied(project)) ?? cleared(error, step)));
+    await allAlive(project);
     const mapped = ports.map(({ service, variable, port }) => [
       variable,
       String(environment.getContainer(`${service}-1`).getMappedPort(port)),
     ]);
-    const env: Record<string, string> = { ...Object.fromEntries(mapped), OTEL_EXPORTER_PROMETHEUS_PORT: metricsPort };
-    await ready(project, env);
+    const env: Record<string, string> = {
+      ...Object.fromEntries(mapped),
+      OTEL_EXPORTER_PROMETHEUS_PORT: String(metricsPort),
+    };
+    await ready(project, ports, env);
     return { project, env, stop };
   } catch (error) {
     await stop();
@@ -59,8 +61,10 @@ export async function startContainers(step: string): Promise<Started> {
   }
 }
 
+type Port = { service: string; variable: string; port: number };
+
 /** The published ports of a compose file: `127.0.0.1:${VARIABLE-default}:port`. */
-function portsOf({ services }: Compose): { service: string; variable: string; port: number }[] {
+function portsOf({ services }: Compose): Port[] {
   return Object.entries(services).flatMap(([service, { ports = [] }]) =>
     ports.flatMap((entry) => {
       const [, variable, port] = /\$\{(\w+)-\d+\}:(\d+)$/.exec(entry) ?? [];
@@ -69,26 +73,33 @@ function portsOf({ services }: Compose): { service: string; variable: string; po
   );
 }
 
-/** Prometheus's configuration with the test's port for the app's, as a file of its own. */
-async function copyConfig(step: string, folder: string, metricsPort: string): Promise<string> {
+/** Prometheus's configuration with the test's ports for the apps', as a file of its own. */
+async function copyConfig(step: string, folder: string, metricsPort: number): Promise<string> {
   const config = await readFile(join(step, 'prometheus.yml'), 'utf8').catch(() => '');
   const copy = join(folder, 'prometheus.yml');
-  await writeFile(copy, config.replaceAll(':8000', `:${metricsPort}`), { mode: 0o644 });
+  const here = config.replaceAll(':8000', `:${metricsPort}`).replaceAll(':8001', `:${metricsPort + 1}`);
+  await writeFile(copy, here, { mode: 0o644 });
   return copy;
 }
 
-async function ready(project: string, env: Record<string, string>): Promise<void> {
+async function ready(project: string, ports: Port[], env: Record<string, string>): Promise<void> {
   const deadline = Date.now() + READY_TIMEOUT_MS;
-  for (const [variable, path] of Object.entries(READY_PATHS)) {
-    if (!env[variable]) continue;
-    const url = `http://localhost:${env[variable]}${path}`;
+  for (const { service, variable } of ports) {
+    if (!READY_PATHS[variable]) continue;
+    const url = `http://localhost:${env[variable]}${READY_PATHS[variable]}`;
     while (!(await answers(url))) {
-      const died = await whoDied(project);
-      if (died) throw died;
-      if (Date.now() > deadline) throw new Error(`${url} does not answer 200 within ${READY_TIMEOUT_MS / 1000} s.`);
+      await allAlive(project);
+      if (Date.now() > deadline) {
+        const lines = await lastLines(project, service);
+        throw new Error(
+          `${service} runs, but ${url} does not answer 200 within ${READY_TIMEOUT_MS / 1000} s. Its last lines:\n${lines}`,
+        );
+      }
       await sleep(100);
     }
   }
+  // One that nothing was asked of may have died meanwhile.
+  await allAlive(project);
 }
 
 async function answers(url: string): Promise<boolean> {
@@ -105,6 +116,11 @@ export async function lastLines(project: string, service = ''): Promise<string> 
   return all;
 }
 
+async function allAlive(project: string): Promise<void> {
+  const died = await whoDied(project);
+  if (died) throw died;
+}
+
 /** An Error about the first service that has exited; `up` itself leaves such a one out silently. */
 async function whoDied(project: string): Promise<Error | undefined> {
   const { stdout } = await execa('docker', ['compose', '-p', project, 'ps', '--all', '--format', 'json'], {
@@ -114,15 +130,26 @@ async function whoDied(project: string): Promise<Error | undefined> {
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line));
-  const dead = services.find(({ State }) => State === 'exited' || State === 'dead');
+  const dead = services.find(({ State }) => ['exited', 'dead', 'restarting'].includes(State));
   if (!dead) return undefined;
   const lines = await lastLines(project, dead.Service);
-  return new Error(`${dead.Service} (${dead.Image}) exited with code ${dead.ExitCode}. Its last lines:\n${lines}`);
+  const ended = dead.State === 'restarting' ? 'keeps restarting' : `exited with code ${dead.ExitCode}`;
+  return new Error(`${dead.Service} (${dead.Image}) ${ended}. Its last lines:\n${lines}`);
 }
 
-/** What `docker compose up` complained of, without its progress. */
-function cleared(error: unknown): Error {
-  const text = error instanceof Error ? error.message : String(error);
+/** What `docker compose up` complained of, without its progress, and what to do where that is known. */
+function cleared(error: unknown, step: string): Error {
+  const text = (error instanceof Error ? error.message : String(error)).trim();
   const lines = text.split('\n').filter((line) => /error|invalid|failed|denied|cannot|already/i.test(line));
-  return new Error(lines.slice(-5).join('\n') || text);
+  const complaint = lines.slice(-5).join('\n') || text.split('\n').at(-1);
+  return new Error(
+    [`The backends of ${join(step, 'compose.yaml')} do not start.`, complaint, remedy(text)].join('\n').trim(),
+  );
+}
+
+function remedy(complaint: string): string {
+  if (/address already in use|port is already allocated/.test(complaint))
+    return `A port is taken: end what listens there. Tests choose a free one where compose.yaml says \${NAME-1234}.`;
+  if (/address pool/.test(complaint)) return 'Docker has no network left: docker network prune removes unused ones.';
+  return '';
 }

@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** Takes down what is kept, and waits for it. */
 export type TakeDown = () => Promise<void>;
@@ -24,6 +25,24 @@ export async function keep(folder: string, kind: 'compose', project: string): Pr
 export async function runKept(folder: string, args: string[]): Promise<{ output: Readable; stop: TakeDown }> {
   const { output, stop } = await startKeeper(folder, 'node', ...args);
   return { output, stop: async () => void (await stop()) };
+}
+
+let groups: ChildProcessByStdio<Writable, null, null> | undefined;
+
+/** Has a process group killed when this process ends, also when it is killed, unless it has been forgotten before. */
+export function keepGroup(leader: number): { forget(): void } {
+  groups ??= spawn(process.execPath, [join(import.meta.dirname, 'keeper.ts'), '', 'groups'], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    windowsHide: true,
+  });
+  const { stdin } = groups;
+  if (stdin.listenerCount('error') === 0) stdin.on('error', () => {});
+  // It does not keep this process from ending.
+  groups.unref();
+  if (stdin instanceof Socket) stdin.unref();
+  stdin.write(`${leader}\n`);
+  return { forget: () => stdin.write(`-${leader}\n`) };
 }
 
 async function startKeeper(folder: string, ...task: string[]) {

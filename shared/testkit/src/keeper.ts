@@ -1,14 +1,16 @@
 // A detached process that takes down what a test run started when that run ends, however it ends: its stdin closes then.
-// Arguments: a folder to remove, then `compose PROJECT`, or `node PROGRAM ...` to run that program in the folder.
+// Arguments: a folder to remove, then `compose PROJECT`, or `node PROGRAM ...` to run that program in the folder; or an
+// empty one and `groups`, and process groups on stdin.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 
 const DOCKER_TIMEOUT_MS = 20_000;
 const GIVE_UP_MS = 60_000;
-const LOOKS_AFTER_A_KILL = 5;
+const LOOKS_AFTER_A_KILL = 3;
 
 const [folder = '', kind, ...args] = process.argv.slice(2);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
@@ -22,8 +24,9 @@ process.stdin
   });
 
 if (kind === 'node') await run();
+else if (kind === 'groups') await killGroups();
 else await takeDown(String(args[0]));
-await rm(folder, { recursive: true, force: true });
+if (folder) await rm(folder, { recursive: true, force: true });
 
 async function run(): Promise<void> {
   const program = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'inherit', 1], windowsHide: true });
@@ -31,6 +34,30 @@ async function run(): Promise<void> {
   ended.then(() => program.kill('SIGKILL'));
   await exited;
   process.stdin.destroy();
+}
+
+/** Each line names the leader of a process group to kill, or, after a minus, one that has ended. */
+async function killGroups(): Promise<void> {
+  const leaders = new Set<number>();
+  createInterface({ input: process.stdin }).on('line', (line) => {
+    const leader = Number(line);
+    if (leader > 1) leaders.add(leader);
+    else leaders.delete(-leader);
+  });
+  await ended;
+  for (const leader of leaders) {
+    if (process.platform === 'win32') await execa('taskkill', ['/pid', String(leader), '/T', '/F'], { reject: false });
+    else killGroup(leader);
+  }
+}
+
+/** Not with the kill command: that of procps 4.0 takes `-9 -1999` for `-1`, every process there is. */
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
 }
 
 /** A killed test run may leave a `compose up` behind that still creates containers: look again for a while. */

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { ExecaError, execa } from 'execa';
 import { parse } from 'yaml';
 
-const ENGINE_TIMEOUT_MS = 5_000;
-const REGISTRY_TIMEOUT_MS = 8_000;
+const ENGINE_TIMEOUT_MS = 4_000;
+const REGISTRY_TIMEOUT_MS = 5_000;
 
 export type Compose = { services: Record<string, { image: string; ports?: string[] }> };
 
@@ -12,7 +12,9 @@ export type Compose = { services: Record<string, { image: string; ports?: string
 export async function readCompose(step: string): Promise<Compose> {
   const path = join(step, 'compose.yaml');
   try {
-    return parse(await readFile(path, 'utf8'));
+    const compose = parse(await readFile(path, 'utf8'));
+    if (!compose?.services) throw new Error('it names no services.');
+    return compose;
   } catch (error) {
     throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message.trim() : error}`);
   }
@@ -21,14 +23,14 @@ export async function readCompose(step: string): Promise<Compose> {
 /** Says why these images cannot be run in containers here, in one line; undefined when they can. Pulls what is missing. */
 export async function whyNoContainers({ services }: Compose): Promise<string | undefined> {
   const engine = await docker(['version', '--format', '{{.Server.Version}}'], ENGINE_TIMEOUT_MS);
-  if (engine === 'ENOENT') return 'Docker is not installed (https://docs.docker.com/get-started/get-docker)';
+  if (engine === 'ENOENT') return 'Docker is not installed: https://docs.docker.com/get-started/get-docker';
   if (engine === 'timeout')
     return `the Docker engine does not answer within ${ENGINE_TIMEOUT_MS / 1000} s: restart Docker`;
   if (engine?.includes('permission denied'))
     return 'you may not use the Docker engine: add yourself to the group docker (sudo usermod -aG docker $USER) and log in again';
   if (engine) return `no Docker engine answers: start Docker. It says: ${engine}`;
   if (await docker(['compose', 'version'], ENGINE_TIMEOUT_MS))
-    return 'Docker Compose v2 is missing (https://docs.docker.com/compose/install)';
+    return 'Docker Compose v2 is missing: https://docs.docker.com/compose/install';
   await useContext();
   for (const { image } of Object.values(services)) {
     if (!(await docker(['image', 'inspect', image], ENGINE_TIMEOUT_MS))) continue;

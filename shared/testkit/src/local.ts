@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // `npm run local`: a receiver with a page, for those who have no Docker. Ctrl-C ends it.
 import { startDevtools } from './devtools.ts';
 
@@ -14,12 +15,16 @@ if (elsewhere) console.log(`Port ${PORT} is taken. Start the app with OTEL_EXPOR
 console.log('Ctrl-C ends it.');
 
 let stopping = false;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, async () => {
-    stopping = true;
-    await stop();
-  });
+async function end(): Promise<void> {
+  stopping = true;
+  await stop();
 }
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+// SIGTERM to npm ends npm and its shell, and does not reach this process.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) end();
+}, 500).unref();
 
 await ended;
 if (!stopping) {

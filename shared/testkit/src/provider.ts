@@ -20,7 +20,7 @@ export async function startProvider(respond: (request: ProviderRequest, response
     /** What it was asked, in order. */
     requests,
     port,
-    url: `http://127.0.0.1:${port}/v1`,
+    origin: `http://127.0.0.1:${port}`,
     env: { LLM_BASE_URL: `http://127.0.0.1:${port}/v1`, LLM_MODEL: 'test-model', LLM_API_KEY: 'sk-secret-of-the-test' },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

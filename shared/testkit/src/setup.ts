@@ -3,6 +3,7 @@ import type { TestProject } from 'vitest/node';
 import { startContainers } from './containers.ts';
 import { startDevtools } from './devtools.ts';
 import { readCompose, whyNoContainers } from './lane.ts';
+import { freePortPair } from './ports.ts';
 
 /** What the tests are told of the backends. */
 export type Provided = {
@@ -39,6 +40,9 @@ export default async function setup(project: TestProject) {
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     project.provide('backends', { lane: 'local', problem, env: {}, tracesUrl: '' });
+    const [firstLine] = problem.split('\n');
+    console.log(`Backends: none. ${firstLine}`);
+    return () => console.log(`Backends: none. ${firstLine}`);
   }
 }
 
@@ -58,7 +62,7 @@ async function local(project: TestProject, reason: string) {
   const devtools = await startDevtools(await getPort());
   const env = {
     OTEL_EXPORTER_OTLP_ENDPOINT: devtools.url,
-    OTEL_EXPORTER_PROMETHEUS_PORT: String(await getPort()),
+    OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePortPair()),
     JAEGER_UI_PORT: new URL(devtools.url).port,
   };
   project.provide('backends', { lane: 'local', reason, env, tracesUrl: devtools.url });

@@ -1,0 +1,48 @@
+const form = document.querySelector('form');
+const button = document.querySelector('button');
+const status = document.querySelector('#status');
+const reply = document.querySelector('#reply');
+const trace = document.querySelector('#trace');
+// One for each tab: sessionStorage is not shared between them.
+sessionStorage.sessionId ??= crypto.randomUUID();
+const { sessionId } = sessionStorage;
+
+form.addEventListener('submit', async (event) => {
+  event.preventDefault();
+  show('Waiting for the model ...');
+  reply.hidden = trace.hidden = button.disabled = true;
+  try {
+    const response = await fetch('/ask', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ question: form.elements.question.value, sessionId }),
+    });
+    const body = await response.json();
+    if (body.error) show(`No reply (${body.error.type}): ${body.error.message}`, true);
+    else showReply(body.reply);
+    showTrace(body);
+  } catch {
+    show('No reply: the frontend does not answer. Does it run?', true);
+  }
+  button.disabled = false;
+});
+
+function show(text, isError = false) {
+  status.textContent = text;
+  status.classList.toggle('error', isError);
+}
+
+/** As text: what a model writes is not to be trusted as HTML. */
+function showReply(fields) {
+  show('');
+  for (const place of reply.querySelectorAll('dd')) place.textContent = fields[place.dataset.field];
+  reply.hidden = false;
+}
+
+function showTrace({ traceId, traceUrl }) {
+  if (!traceId) return;
+  const link = document.createElement('a');
+  Object.assign(link, { href: traceUrl, target: '_blank', textContent: traceId });
+  trace.replaceChildren('Trace: ', link);
+  trace.hidden = false;
+}

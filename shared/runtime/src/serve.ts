@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { trace } from '@opentelemetry/api';
+import { LlmError } from '@workshop/llm';
+import type { ErrorRequestHandler, Express, Response } from 'express';
+import { z } from 'zod';
+import { beforeFlush, exit } from './exit.ts';
+
+const GRACE_MS = 2_000;
+const MAX_QUESTION_LENGTH = 4_000;
+
+/** What POST /ask takes. Without a session id of the caller's it gets a new one. */
+export const Question = z.object({
+  question: z
+    .string({ error: 'question must be a text' })
+    .trim()
+    .min(1, 'question is empty')
+    .max(MAX_QUESTION_LENGTH, `question is longer than ${MAX_QUESTION_LENGTH} characters`),
+  sessionId: z.uuid({ error: 'sessionId must be a UUID' }).default(randomUUID),
+});
+
+/** The folder of the page that asks. */
+export const pageFolder = join(import.meta.dirname, '..', 'page');
+
+const stop = new AbortController();
+
+/** Aborts when the service has been told to end and the time for requests in flight is over. */
+export const stopping = stop.signal;
+
+/** Answers with JSON, and with the trace of the request: its id and the link to it. */
+export function answer(response: Response, body: object): void {
+  const traceId = trace.getActiveSpan()?.spanContext().traceId;
+  const traceUrl = `http://localhost:${process.env.JAEGER_UI_PORT || 16686}/trace/${traceId}`;
+  response.json({ ...body, ...(traceId && { traceId, traceUrl }) });
+}
+
+/** Express's last handler: every error becomes JSON with a type and a message, without a stack. */
+export const handleErrors: ErrorRequestHandler = (error, _request, response, _next) => {
+  const { status, type, message } = describe(error);
+  if (status === 500) console.error(error instanceof Error ? error.stack : error);
+  answer(response.status(status), { error: { type, message } });
+};
+
+function describe(error: unknown): { status: number; type: string; message: string } {
+  if (error instanceof z.ZodError) {
+    return { status: 400, type: 'bad_request', message: error.issues.map(({ message }) => message).join(', ') };
+  }
+  if (error instanceof LlmError) return { status: 502, type: error.type, message: error.message };
+  // fetch says of every connection that fails just this.
+  if (error instanceof TypeError && error.message === 'fetch failed') {
+    return { status: 502, type: 'unavailable', message: 'The backend does not answer. Does it run?' };
+  }
+  // What express.json() refuses: no JSON, too large, an unknown encoding.
+  const { status } = error as { status?: number };
+  if (status && status < 500)
+    return { status, type: 'bad_request', message: `The body was refused (HTTP ${status}): send JSON.` };
+  return { status: 500, type: 'internal', message: 'A bug in this service: its output says more.' };
+}
+
+/**
+ * Serves `app` on a port of this machine. When the program is told to end, requests in flight get 2 s; then `stopping`
+ * aborts and what is still open is closed, before the telemetry is flushed. A port that is taken ends the program.
+ */
+export function serve(app: Express, port: number): void {
+  const server = app.listen(port, '127.0.0.1', (error) => {
+    if (!error) return console.log(`listening on http://localhost:${port}`);
+    console.error(`Cannot listen on port ${port} (${(error as NodeJS.ErrnoException).code}): choose another.`);
+    exit(1);
+  });
+  // The runner of both services has gone.
+  process.once('disconnect', () => exit(0));
+  beforeFlush(async () => {
+    const closed = once(server, 'close');
+    server.close();
+    await Promise.race([closed, sleep(GRACE_MS)]);
+    stop.abort();
+    await Promise.race([closed, sleep(GRACE_MS / 4)]);
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { startContainers } from '../src/containers.ts';
+import { jaegerCompose, noContainers, smallStep } from './small-step.ts';
+
+test.skipIf(noContainers)(
+  `a backend that runs and does not answer: its last lines (${noContainers ?? '30 s'})`,
+  async () => {
+    const wrongPort = `    ports: ["127.0.0.1:\${JAEGER_UI_PORT-16686}:9999"]`;
+    await using step = await smallStep({ 'compose.yaml': jaegerCompose(wrongPort) });
+
+    await expect(startContainers(step.dir)).rejects.toThrow(
+      /^jaeger runs, but http:\S+ does not answer 200 within 30 s\. Its last lines:\n.*Everything is ready/s,
+    );
+  },
+);

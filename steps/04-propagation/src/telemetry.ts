@@ -1,0 +1,58 @@
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { ExpressInstrumentation, ExpressLayerType } from '@opentelemetry/instrumentation-express';
+import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
+import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
+import { defaultResource, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { BatchSpanProcessor } from '@opentelemetry/sdk-trace';
+import {
+  ATTR_DEPLOYMENT_ENVIRONMENT_NAME,
+  ATTR_SERVICE_NAME,
+  ATTR_SERVICE_VERSION,
+} from '@opentelemetry/semantic-conventions';
+import { flushOnExit } from '@workshop/runtime/exit';
+import { register } from 'import-in-the-middle/register-hooks.mjs';
+import { propagator } from './propagation.ts';
+
+// First of all: what is imported before the hook is there cannot be instrumented any more.
+register({ include: ['express', 'http', 'node:http'] });
+
+const port = Number(process.env.OTEL_EXPORTER_PROMETHEUS_PORT || 8000);
+// Prometheus comes and asks, from its container: it could not reach a server on localhost alone.
+const metricReader = new PrometheusExporter({ host: '0.0.0.0', port, preventServerStart: true });
+
+const sdk = new NodeSDK({
+  // Who speaks. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over what stands here: npm start names both services.
+  resource: defaultResource().merge(
+    resourceFromAttributes({
+      [ATTR_SERVICE_NAME]: 'llm-app',
+      [ATTR_SERVICE_VERSION]: '1.0.0',
+      [ATTR_DEPLOYMENT_ENVIRONMENT_NAME]: 'workshop',
+    }),
+  ),
+  // Only the environment: the process detector would record the command line, and your question with it.
+  resourceDetectors: [envDetector],
+  // Collects spans and sends them every 5 seconds, to localhost:4318 unless OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.
+  // Gives up after 1.5 seconds, so that the last batch does not hold up the exit.
+  spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ timeoutMillis: 1_500 }) })],
+  metricReaders: [metricReader],
+  // Off. What is left out here is sent to a collector on localhost, and Jaeger takes traces only.
+  logRecordProcessors: [],
+  textMapPropagator: propagator,
+  instrumentations: [
+    // Health checks and scrapes come every second and tell nothing.
+    new HttpInstrumentation({ ignoreIncomingRequestHook: ({ url }) => url === '/health' || url === '/metrics' }),
+    // The route's name goes onto the request's span; spans for every layer of Express would only be in the way.
+    new ExpressInstrumentation({ ignoreLayersType: Object.values(ExpressLayerType) }),
+    new UndiciInstrumentation(), // fetch
+  ],
+});
+
+sdk.start();
+await metricReader.startServer().catch((error) => {
+  console.error(`No metrics on port ${port} (${error.code}). Set OTEL_EXPORTER_PROMETHEUS_PORT to a free one.`);
+  process.exit(1);
+});
+// The last batch is still in memory when the program ends.
+flushOnExit(sdk);

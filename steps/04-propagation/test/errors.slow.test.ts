@@ -1,0 +1,98 @@
+import { findTrace } from '@workshop/testkit/backends';
+import { send, startProvider } from '@workshop/testkit/provider';
+import { post, type Services, startServices } from '@workshop/testkit/services';
+import type { Span } from '@workshop/testkit/spans';
+import getPort from 'get-port';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const HINT = 'a failed request left no complete trace.';
+
+describe('bad requests', () => {
+  let services: Services;
+  beforeAll(async () => {
+    services = await startServices();
+  }, 30_000);
+  afterAll(() => services[Symbol.asyncDispose]());
+
+  test.each([
+    ['no question', {}, 'question must be a text'],
+    ['an empty one', { question: '  ' }, 'question is empty'],
+    ['4,001 characters', { question: 'x'.repeat(4_001) }, 'longer than 4000'],
+    ['a number', { question: 42 }, 'question must be a text'],
+    ['a session id that is none', { question: 'hello', sessionId: 'x' }, 'sessionId must be a UUID'],
+    ['no JSON', '{"question":', 'send JSON'],
+    ['no object', '[]', 'expected object'],
+  ])('%s: 400 with a message and the trace id', async (_name, body, message) => {
+    for (const url of [services.url, services.backendUrl]) {
+      const answer = await post(url, body);
+      expect(answer).toMatchObject({
+        status: 400,
+        body: { error: { type: 'bad_request', message: expect.stringContaining(message) } },
+      });
+      expect(answer.body.traceId).toMatch(/^[0-9a-f]{32}$/);
+      expect(JSON.stringify(answer.body)).not.toMatch(/\.ts:\d|node_modules/);
+    }
+  });
+
+  test('a body that is too large is refused, 4,000 characters of any script are not', async () => {
+    expect((await services.ask('x'.repeat(200_000))).status).toBe(413);
+    expect((await services.ask('京'.repeat(4_000))).status).toBe(200);
+  });
+});
+
+test.concurrent('the model fails: 502 with its error type, and the spans say where', async () => {
+  await using services = await startServices({ env: { LLM_FAULT: 'malformed' } });
+  const { status, body } = await services.ask('What is a trace?');
+
+  expect(status).toBe(502);
+  expect(body.error).toEqual({ type: 'malformed_response', message: expect.stringContaining('Ask again') });
+  const spans = await findTrace(body.traceId, HINT, 5);
+  expect(failed(spans)).toEqual([
+    'backend SERVER POST /ask: 502',
+    'backend call_llm_api: malformed_response',
+    'frontend CLIENT POST: 502',
+    'frontend SERVER POST /ask: 502',
+  ]);
+});
+
+test.concurrent('the model is too slow: timeout', async () => {
+  await using services = await startServices({ env: { LLM_FAULT: 'timeout', LLM_TIMEOUT_MS: '500' } });
+  const { status, body } = await services.ask('What is a trace?');
+
+  expect(status).toBe(502);
+  expect(body.error).toMatchObject({ type: 'timeout' });
+  expect(failed(await findTrace(body.traceId, HINT, 5))).toContain('backend call_llm_api: timeout');
+});
+
+test.concurrent('the backend is down: 502, and the span of the request to it says so', async () => {
+  await using services = await startServices({ env: { BACKEND_URL: `http://localhost:${await getPort()}` } });
+  const { status, body } = await services.ask('What is a trace?');
+
+  expect(status).toBe(502);
+  expect(body.error).toEqual({ type: 'unavailable', message: expect.stringContaining('backend does not answer') });
+  const spans = await findTrace(body.traceId, HINT, 2);
+  expect(failed(spans)).toEqual([expect.stringMatching(/^frontend CLIENT POST: .*/), 'frontend SERVER POST /ask: 502']);
+});
+
+test.concurrent('the key of the provider is in no answer', async () => {
+  await using provider = await startProvider(({ headers }, response) => {
+    send(response, 401, { error: { message: `Bad key: ${headers.authorization}` } });
+  });
+  await using services = await startServices({ env: provider.env });
+  const { status, body } = await services.ask('hello');
+
+  expect(status).toBe(502);
+  expect(body.error).toMatchObject({ type: 'rejected' });
+  expect(`${JSON.stringify(body)}${services.app.stdout}${services.app.stderr}`).not.toContain(provider.env.LLM_API_KEY);
+});
+
+/** The spans with an error: whose they are, and what went wrong. */
+function failed(spans: Span[]): string[] {
+  return spans
+    .filter(({ status }) => status.code === 'ERROR')
+    .map(({ resource, kind, name, attributes }) => {
+      const what = kind === 'INTERNAL' ? name : `${kind} ${name}`;
+      return `${resource['service.name']} ${what}: ${attributes['error.type']}`;
+    })
+    .sort();
+}

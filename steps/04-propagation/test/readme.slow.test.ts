@@ -1,0 +1,97 @@
+import { cp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findSpans, findTrace } from '@workshop/testkit/backends';
+import { changedLines, copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
+import { startServices } from '@workshop/testkit/services';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+
+const step = join(import.meta.dirname, '..');
+const before = join(step, '../03-prometheus');
+const readme = await readFile(join(step, 'README.md'), 'utf8');
+const [partA = '', partB = ''] = readme.split('### B: one trace');
+const HINT = 'this step is broken.';
+
+test('the README has the headings of every step', () => {
+  expect(headingsIn(readme)).toEqual(headings);
+});
+
+test('what "Do it" changes turns step 03 into this step', async () => {
+  await using done = await copyStep(before, fencesIn(readme, 'diff'));
+  expect(await changedLines(join(done.dir, 'src'), join(step, 'src'))).toBe(0);
+  expect(await changedLines(join(before, 'src'), join(step, 'src'))).toBeLessThanOrEqual(130);
+});
+
+test('part A makes two traces of one question, part B one', async () => {
+  await using broken = await copyStep(before, fencesIn(partA, 'diff'));
+  await cp(join(step, 'package.json'), join(broken.dir, 'package.json'));
+  await using servicesA = await startServices({ cwd: broken.dir });
+  const { body } = await servicesA.ask('What is a trace?');
+  const ofFrontend = await findTrace(body.traceId, HINT, 2);
+  expect(ofFrontend.map(({ resource }) => resource['service.name'])).toEqual(['frontend', 'frontend']);
+  // The backend's half is there too, as a trace of its own.
+  const { port } = new URL(servicesA.backendUrl);
+  const ofBackend = async () =>
+    (await findSpans({ service: 'backend' })).filter(({ attributes }) => String(attributes['server.port']) === port);
+  await expect.poll(ofBackend, { timeout: 10_000 }).toMatchObject([{ kind: 'SERVER', parentSpanId: undefined }]);
+  expect((await ofBackend())[0]?.traceId).not.toBe(body.traceId);
+
+  await using servicesB = await startServices();
+  const one = await servicesB.ask('What is a trace?');
+  const names = (await findTrace(one.body.traceId, HINT, 5)).map(({ resource }) => resource['service.name']);
+  expect(names.sort()).toEqual(['backend', 'backend', 'backend', 'frontend', 'frontend']);
+});
+
+test('part C: the curl of an old Jaeger client joins its trace', async () => {
+  await using services = await startServices();
+  const curl = fencesIn(partB, 'sh').find((command) => command.includes('uber-trace-id'));
+  const { stdout } = await execa(String(curl).replace('http://localhost:8080', services.url), { shell: true });
+  expect(JSON.parse(stdout).traceId).toBe('80f345e18ee169e90ae2a009f8eb3ef9');
+});
+
+test("without the propagator this step's test fails, and says what is missing", async () => {
+  await using broken = await copyStep(step);
+  await edit(join(broken.dir, 'src/telemetry.ts'), 'textMapPropagator: propagator', 'textMapPropagator: null');
+  const { exitCode, all } = await runTests(step, broken.dir, 'one question is one trace');
+  expect(exitCode).toBe(1);
+  expect(all).toMatch(/There instead: 2 span\(s\).*Most likely: context is not propagated: textMapPropagator/s);
+});
+
+test('"Break it": without outside() the test shows what the model is sent', async () => {
+  await using broken = await copyStep(step);
+  await edit(
+    join(broken.dir, 'src/llm.ts'),
+    'outside(() => llm.ask(question, { signal }))',
+    'llm.ask(question, { signal })',
+  );
+  const { exitCode, all } = await runTests(step, broken.dir, 'to the model no context travels');
+  expect(exitCode).toBe(1);
+  expect(all).toContain('uber-trace-id');
+});
+
+test('"Break it": with Jaeger last a garbled uber-trace-id tears the trace', async () => {
+  await using broken = await copyStep(step);
+  await edit(
+    join(broken.dir, 'src/propagation.ts'),
+    'new JaegerPropagator(), new W3CBaggagePropagator(), new W3CTraceContextPropagator()',
+    'new W3CBaggagePropagator(), new W3CTraceContextPropagator(), new JaegerPropagator()',
+  );
+  const mine = crypto.randomUUID().replaceAll('-', '');
+  await using services = await startServices({ cwd: broken.dir });
+  const headers = { traceparent: `00-${mine}-80f345e18ee169e9-01`, 'uber-trace-id': '0:0:0:1' };
+  expect((await services.ask('What is a trace?', headers)).body.traceId).not.toBe(mine);
+});
+
+test('"On call": a slow model shows in its own span, a delay in the frontend in none', async () => {
+  await using delayed = await copyStep(step);
+  const delay = /`(await new Promise.*?;)`/.exec(readme)?.[1];
+  await edit(join(delayed.dir, 'src/frontend.ts'), '  const asked = await', `  ${delay}\n  const asked = await`);
+  await using services = await startServices({ cwd: delayed.dir, env: { LLM_FAULT: 'slow' } });
+  const { body } = await services.ask('What is a trace?');
+
+  const spans = await findTrace(body.traceId, HINT, 5);
+  const seconds = (service: string, kind: string) =>
+    Number(spans.find((span) => span.resource['service.name'] === service && span.kind === kind)?.durationMs) / 1000;
+  expect(seconds('backend', 'CLIENT')).toBeGreaterThanOrEqual(5);
+  expect(seconds('frontend', 'SERVER') - seconds('frontend', 'CLIENT')).toBeGreaterThanOrEqual(1.9);
+});
