@@ -48,6 +48,9 @@ function describe(error: unknown): { status: number; type: string; message: stri
     return { status: 400, type: 'bad_request', message: error.issues.map(({ message }) => message).join(', ') };
   }
   if (error instanceof LlmError) return { status: 502, type: error.type, message: error.message };
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return { status: 502, type: 'timeout', message: 'The backend did not answer in time. Ask again.' };
+  }
   // fetch says of every connection that fails just this.
   if (error instanceof TypeError && error.message === 'fetch failed') {
     return { status: 502, type: 'unavailable', message: 'The backend does not answer. Does it run?' };
@@ -69,8 +72,9 @@ export function serve(app: Express, port: number): void {
     console.error(`Cannot listen on port ${port} (${(error as NodeJS.ErrnoException).code}): choose another.`);
     exit(1);
   });
-  // The runner of both services has gone.
+  // The runner has gone, or the other service has: perhaps while this one was still starting.
   process.once('disconnect', () => exit(0));
+  if (process.connected === false) exit(0);
   beforeFlush(async () => {
     const closed = once(server, 'close');
     server.close();

@@ -39,10 +39,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-// One without the other is no use.
+// One without the other is no use. They end when their channel closes: also on Windows, which has no signals.
 const codes = services.map(async (service) => {
   const [code] = await once(service, 'exit');
-  for (const other of services) other.kill('SIGTERM');
+  for (const other of services) if (other.connected) other.disconnect();
   return Number(code ?? 1);
 });
 process.exitCode = (await Promise.race(codes)) || 0;

@@ -3,6 +3,7 @@ import { answer, handleErrors, pageFolder, Question, serve } from '@workshop/run
 import express from 'express';
 
 const backend = process.env.BACKEND_URL || 'http://localhost:8081';
+const timeout = Number(process.env.BACKEND_TIMEOUT_MS || 35_000);
 
 const app = express();
 app.use(express.json(), express.static(pageFolder));
@@ -20,6 +21,7 @@ app.post('/ask', async (request, response) => {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ question, sessionId }),
+      signal: AbortSignal.timeout(timeout),
     }),
   );
   response.status(asked.status);

@@ -74,6 +74,15 @@ test.concurrent('the backend is down: 502, and the span of the request to it say
   expect(failed(spans)).toEqual([expect.stringMatching(/^frontend CLIENT POST: .*/), 'frontend SERVER POST /ask: 502']);
 });
 
+test.concurrent('the backend is too slow: 502 by the frontend, and its span is the one with the error', async () => {
+  await using services = await startServices({ env: { LLM_LATENCY_MS: '3000', BACKEND_TIMEOUT_MS: '500' } });
+  const { status, body } = await services.ask('What is a trace?');
+
+  expect(status).toBe(502);
+  expect(body.error).toEqual({ type: 'timeout', message: expect.stringContaining('did not answer in time') });
+  expect(failed(await findTrace(body.traceId, HINT, 5))).toContain('frontend SERVER POST /ask: 502');
+});
+
 test.concurrent('the key of the provider is in no answer', async () => {
   await using provider = await startProvider(({ headers }, response) => {
     send(response, 401, { error: { message: `Bad key: ${headers.authorization}` } });

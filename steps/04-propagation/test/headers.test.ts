@@ -22,8 +22,8 @@ describe('from service to service', () => {
     await recorder[Symbol.asyncDispose]();
   });
 
-  test('the context travels in all formats, with the same ids', async () => {
-    const { body } = await services.ask('hello');
+  test('the context travels in all formats, with the same ids, and baggage of ours alone', async () => {
+    const { body } = await services.ask('hello', { baggage: 'stranger=1', 'uberctx-stranger': '1' });
 
     const headers = recorder.requests.at(-1)?.headers ?? {};
     const [, traceId, spanId, flags] = String(headers.traceparent).split('-');
@@ -34,6 +34,7 @@ describe('from service to service', () => {
     expect(String(headers['uber-trace-id']).split(':').map(pad)).toEqual([traceId, spanId, '0', '1'].map(pad));
     const [, sessionId] = /^session\.id=([0-9a-f-]{36})$/.exec(String(headers.baggage)) ?? [];
     expect(headers['uberctx-session.id']).toBe(sessionId);
+    expect(Object.keys(headers)).not.toContain('uberctx-stranger');
   });
 
   test.each([
