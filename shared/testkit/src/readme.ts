@@ -53,7 +53,9 @@ export async function copyStep(stepDir: string, patches: string[] = [], ...optio
 
 /** How many lines two folders differ in: added and removed. */
 export async function changedLines(before: string, after: string): Promise<number> {
-  const { stdout } = await execa('git', ['diff', '--no-index', '--no-renames', '--numstat', before, after], { reject: false });
+  const { stdout } = await execa('git', ['diff', '--no-index', '--no-renames', '--numstat', before, after], {
+    reject: false,
+  });
   return [...stdout.matchAll(/^(\d+)\t(\d+)/gm)].reduce(
     (sum, [, added, removed]) => sum + Number(added) + Number(removed),
     0,
