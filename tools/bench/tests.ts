@@ -62,7 +62,7 @@ async function timeTests(cwd: string): Promise<{ seconds: number; exitCode: numb
 async function timeCompose(cwd: string): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'otel-workshop-'));
   const project = basename(folder).toLowerCase();
-  const takeDown = await keep(folder, 'compose', project);
+  const takeDown = await keep(folder, project);
   try {
     const env = await freePorts(cwd);
     const start = performance.now();

@@ -76,6 +76,7 @@ export function serve(app: Express, port: number): void {
   process.once('disconnect', () => exit(0));
   if (process.connected === false) exit(0);
   beforeFlush(async () => {
+    if (!server.listening) return;
     const closed = once(server, 'close');
     server.close();
     await Promise.race([closed, sleep(GRACE_MS)]);

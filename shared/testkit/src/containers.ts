@@ -28,7 +28,7 @@ export async function startContainers(step: string): Promise<Started> {
   const compose = await readCompose(step);
   const folder = await mkdtemp(join(tmpdir(), 'otel-workshop-'));
   const project = basename(folder).toLowerCase();
-  const stop = await keep(folder, 'compose', project);
+  const stop = await keep(folder, project);
   try {
     const metricsPort = await freePortPair();
     const ports = portsOf(compose);
@@ -102,7 +102,8 @@ async function ready(project: string, ports: Port[], env: Record<string, string>
   await allAlive(project);
 }
 
-async function answers(url: string): Promise<boolean> {
+/** Whether an address answers with success, now. */
+export async function answers(url: string): Promise<boolean> {
   return fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
     ({ ok }) => ok,
     () => false,

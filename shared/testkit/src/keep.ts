@@ -8,8 +8,8 @@ import type { Readable, Writable } from 'node:stream';
 export type TakeDown = () => Promise<void>;
 
 /** Has a Compose project taken down and `folder` removed when this process ends, also when it is killed. */
-export async function keep(folder: string, kind: 'compose', project: string): Promise<TakeDown> {
-  const { stop } = await startKeeper(folder, kind, project);
+export async function keep(folder: string, project: string): Promise<TakeDown> {
+  const { stop } = await startKeeper(folder, 'compose', project);
   return async () => {
     if (await stop()) return;
     console.error(

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import getPort from 'get-port';
 import { expect } from 'vitest';
+import { answers } from './containers.ts';
 import { keep } from './keep.ts';
 
 /**
@@ -21,7 +22,7 @@ export async function ownCompose() {
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${otlp}`,
     OTEL_EXPORTER_PROMETHEUS_PORT: String(metrics),
   };
-  const takeDown = await keep(folder, 'compose', project);
+  const takeDown = await keep(folder, project);
   const compose = (cwd: string, ...args: string[]) =>
     execa('docker', ['compose', '-p', project, ...args], { cwd, env });
   return {
@@ -42,11 +43,4 @@ export async function ownCompose() {
     hasTrace: (traceId: string) => answers(`http://localhost:${ui}/api/v3/traces/${traceId}`),
     [Symbol.asyncDispose]: takeDown,
   };
-}
-
-async function answers(url: string): Promise<boolean> {
-  return fetch(url).then(
-    ({ ok }) => ok,
-    () => false,
-  );
 }

@@ -25,9 +25,12 @@ export async function startServices(options: { env?: Record<string, string>; cwd
       ...options.env,
     },
   });
-  await vi.waitFor(() => expect(`${app.stdout}${app.stderr}`.match(/listening on/g)).toHaveLength(2), {
-    timeout: 20_000,
-  });
+  try {
+    await vi.waitFor(() => expect(app.stdout.match(/listening on/g)).toHaveLength(2), { timeout: 20_000 });
+  } catch {
+    await app[Symbol.asyncDispose]();
+    throw new Error(`The services do not both listen after 20 s. They printed:\n${app.stdout}${app.stderr}`);
+  }
 
   return {
     app,
@@ -35,9 +38,7 @@ export async function startServices(options: { env?: Record<string, string>; cwd
     backendUrl: `http://localhost:${backend}`,
     /** Posts a question to the frontend. */
     ask: (question: unknown, headers: Record<string, string> = {}) => post(url, { question }, headers),
-    async [Symbol.asyncDispose]() {
-      await app[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: app[Symbol.asyncDispose],
   };
 }
 

@@ -8,8 +8,6 @@ import { freePortPair } from './ports.ts';
 /** What the tests are told of the backends. */
 export type Provided = {
   lane: 'containers' | 'local';
-  /** Why it is the local lane. */
-  reason?: string;
   /** Why there are no backends: every test fails with it. */
   problem?: string;
   /** The Compose project of the containers. */
@@ -65,7 +63,7 @@ async function local(project: TestProject, reason: string) {
     OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePortPair()),
     JAEGER_UI_PORT: new URL(devtools.url).port,
   };
-  project.provide('backends', { lane: 'local', reason, env, tracesUrl: devtools.url });
+  project.provide('backends', { lane: 'local', env, tracesUrl: devtools.url });
   console.log(`Backends: local (${reason}).`);
   return async () => {
     await devtools.stop();

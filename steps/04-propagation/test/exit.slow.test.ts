@@ -21,7 +21,7 @@ test.skipIf(process.platform === 'win32')(
     await services.app.ended;
     await asked;
 
-    const spans = await findTrace(traceId, HINT, 4);
+    const spans = await findTrace(traceId, HINT, 5);
     const call = spans.find(({ name }) => name === 'call_llm_api');
     expect(call).toMatchObject({ status: { code: 'ERROR' }, attributes: { 'error.type': 'cancelled' } });
     expect(spans.map(({ kind }) => kind).sort()).toEqual(['CLIENT', 'CLIENT', 'INTERNAL', 'SERVER', 'SERVER']);
