@@ -16,6 +16,6 @@ export async function startReceiver(step: string): Promise<Receiver> {
     return { name: 'local lane', env, stop };
   }
   const { env, stop } = await startContainers(step);
-  const endpoint = `http://localhost:${env.JAEGER_OTLP_PORT}`;
+  const endpoint = `http://localhost:${env.OTLP_PORT}`;
   return { name: 'containers', env: { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }, stop };
 }

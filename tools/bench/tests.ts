@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { cleanEnv } from '../../shared/testkit/src/app.ts';
 import { keep } from '../../shared/testkit/src/keep.ts';
-import { readCompose, whyNoContainers } from '../../shared/testkit/src/lane.ts';
+import { readCompose, servicesHere, whyNoContainers } from '../../shared/testkit/src/lane.ts';
+import { READY_PATHS } from '../../shared/testkit/src/ready.ts';
 import { median, printTable, progress, verdict } from './report.ts';
 import { stepsWith } from './steps.ts';
 
@@ -14,8 +15,6 @@ const BAR_RATIO = 2;
 const BAR_SECONDS = 15;
 const POLL_MS = 50;
 const READY_TIMEOUT_MS = 60_000;
-/** What answers 200 when a backend is ready, by its port in the container. */
-const READY_PATHS: Record<number, string> = { 16686: '/api/services', 9090: '/-/ready' };
 
 /** How long a step's `npm test` takes, against what `docker compose up` takes until the same backends answer. */
 export async function benchTests(): Promise<void> {
@@ -65,8 +64,9 @@ async function timeCompose(cwd: string): Promise<number> {
   const takeDown = await keep(folder, project);
   try {
     const env = await freePorts(cwd);
+    const services = await servicesHere(await readCompose(cwd));
     const start = performance.now();
-    await execa('docker', ['compose', '-p', project, 'up', '--detach'], { cwd, env });
+    await execa('docker', ['compose', '-p', project, 'up', '--detach', ...services], { cwd, env });
     await Promise.all((await readyUrls(project)).map(answers));
     return secondsSince(start);
   } finally {

@@ -1,16 +1,28 @@
 import parse from 'parse-prometheus-text-format';
 import { expect, inject, vi } from 'vitest';
 import { lastLines } from './containers.ts';
+import { type DevtoolsLogs, fromDevtoolsLogs, fromLoki, type Log, type LokiStreams } from './logs.ts';
 import { type DevtoolsTraces, fromDevtools, fromOtlp, type OtlpTraces, type Span } from './spans.ts';
 
 const LANDED_TIMEOUT_MS = 10_000;
 
 export type Series = { labels: Record<string, string>; value: number };
 
+export type ReceivedSeries = {
+  name: string;
+  unit: string;
+  service: string;
+  attributes: Record<string, unknown>;
+  points: { count: number; sum: number }[];
+};
+
 export const backends = inject('backends');
 
 /** For tests that only a real backend can answer: `test.skipIf(localLane)(...)`, named with the reason. */
 export const localLane = backends.lane === 'local';
+
+/** Why there is no Grafana to test, for the name of what is skipped; undefined where there is one. */
+export const noGrafana = backends.noGrafana;
 
 /** The app's environment: where to send and where to be scraped. */
 export const appEnv = backends.env;
@@ -65,19 +77,45 @@ export async function findSeries(metric: string, labels: Record<string, string> 
   return all.filter((series) => Object.entries(labels).every(([name, value]) => series.labels[name] === value));
 }
 
+/** The log records of a trace, with the names that Loki gives to attributes. */
+export async function findLogs(traceId: string): Promise<Log[]> {
+  if (localLane) {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
+    const body = JSON.stringify({ query: `trace_id = "${traceId}"`, limit: 1_000 });
+    return fromDevtoolsLogs(await getJson<DevtoolsLogs>('/api/query/logs', { ...init, body }));
+  }
+  return logQl(`{service_name=~".+"} | trace_id="${traceId}"`);
+}
+
+/** Evaluates LogQL in the Loki of the containers lane: the records of the last hour. */
+export async function logQl(query: string): Promise<Log[]> {
+  const parameters = new URLSearchParams({ query, limit: '1000' });
+  const response = await fetch(`http://localhost:${appEnv.LOKI_PORT}/loki/api/v1/query_range?${parameters}`);
+  if (!response.ok) throw new Error(`Loki answers ${response.status}: ${await response.text()}`);
+  return fromLoki((await response.json()) as LokiStreams);
+}
+
 /** Evaluates PromQL in the Prometheus of the containers lane. */
-export async function promQl(query: string): Promise<Series[]> {
+export async function promQl(query: string, port = appEnv.PROMETHEUS_PORT): Promise<Series[]> {
   type Result = { metric: Record<string, string>; value: [time: number, value: string] }[];
-  const { result } = await prometheus<{ result: Result }>(`query?${new URLSearchParams({ query })}`);
+  const { result } = await prometheus<{ result: Result }>(`query?${new URLSearchParams({ query })}`, port);
   return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
 }
 
 /** The data that Prometheus's HTTP API answers, https://prometheus.io/docs/prometheus/latest/querying/api. */
-export async function prometheus<Data>(path: string): Promise<Data> {
-  const response = await fetch(`http://localhost:${appEnv.PROMETHEUS_PORT}/api/v1/${path}`);
+export async function prometheus<Data>(path: string, port = appEnv.PROMETHEUS_PORT): Promise<Data> {
+  const response = await fetch(`http://localhost:${port}/api/v1/${path}`);
   if (!response.ok) throw new Error(`Prometheus answers ${response.status}: ${await response.text()}`);
   const { data } = (await response.json()) as { data: Data };
   return data;
+}
+
+/** A metric as the local lane received it over OTLP, by series. */
+export async function receivedMetric(name: string): Promise<ReceivedSeries[]> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  const body = JSON.stringify({ name });
+  const { series } = await getJson<{ series: ReceivedSeries[] }>('/api/query/metrics', { ...init, body });
+  return series;
 }
 
 /** What the app serves for Prometheus; `service` counts from the first one. */
@@ -108,7 +146,7 @@ async function services(): Promise<string> {
 }
 
 /** Jaeger answers 404 with JSON too, until a trace is ingested. */
-async function getJson<Body>(path: string): Promise<Body> {
-  const response = await fetch(`${backends.tracesUrl}${path}`);
+async function getJson<Body>(path: string, init?: RequestInit): Promise<Body> {
+  const response = await fetch(`${backends.tracesUrl}${path}`, init);
   return (await response.json()) as Body;
 }

@@ -1,17 +1,18 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { DockerComposeEnvironment, Wait } from 'testcontainers';
+import { stepDir } from './app.ts';
 import { keep, type TakeDown } from './keep.ts';
-import { type Compose, readCompose } from './lane.ts';
+import { type Compose, readCompose, servicesHere } from './lane.ts';
 import { freePortPair } from './ports.ts';
+import { READY_PATHS } from './ready.ts';
 
 const READY_TIMEOUT_MS = 30_000;
 const LAST_LINES = 20;
-/** What answers 200 when a backend is ready, by the name of its port variable. */
-const READY_PATHS: Record<string, string> = { JAEGER_UI_PORT: '/api/services', PROMETHEUS_PORT: '/-/ready' };
 
 export type Started = {
   project: string;
@@ -31,7 +32,8 @@ export async function startContainers(step: string): Promise<Started> {
   const stop = await keep(folder, project);
   try {
     const metricsPort = await freePortPair();
-    const ports = portsOf(compose);
+    const services = await servicesHere(compose);
+    const ports = portsOf(compose, services);
     const environment = await new DockerComposeEnvironment(step, 'compose.yaml')
       .withProjectName(project)
       .withAutoCleanup(false)
@@ -41,8 +43,9 @@ export async function startContainers(step: string): Promise<Started> {
       .withEnvironment({
         ...Object.fromEntries(ports.map(({ variable }) => [variable, ''])),
         PROMETHEUS_CONFIG: await copyConfig(step, folder, metricsPort),
+        COLLECTOR_CONFIG: collectorConfig(step),
       })
-      .up()
+      .up(services)
       .catch(async (error: unknown) => Promise.reject((await whoDied(project)) ?? cleared(error, step)));
     await allAlive(project);
     const mapped = ports.map(({ service, variable, port }) => [
@@ -61,16 +64,22 @@ export async function startContainers(step: string): Promise<Started> {
   }
 }
 
-type Port = { service: string; variable: string; port: number };
+export type Port = { service: string; variable: string; port: number };
 
-/** The published ports of a compose file: `127.0.0.1:${VARIABLE-default}:port`. */
-function portsOf({ services }: Compose): Port[] {
-  return Object.entries(services).flatMap(([service, { ports = [] }]) =>
-    ports.flatMap((entry) => {
+/** The ports that services of a compose file publish: `127.0.0.1:${VARIABLE-default}:port`. */
+export function portsOf({ services }: Compose, names: string[]): Port[] {
+  return names.flatMap((service) =>
+    (services[service]?.ports ?? []).flatMap((entry) => {
       const [, variable, port] = /\$\{(\w+)-\d+\}:(\d+)$/.exec(entry) ?? [];
       return variable ? [{ service, variable, port: Number(port) }] : [];
     }),
   );
+}
+
+/** The Collector's configuration: part of what an attendee works on, where the other files are always the step's. */
+function collectorConfig(step: string): string {
+  const own = join(stepDir, 'collector.yaml');
+  return existsSync(own) ? own : join(step, 'collector.yaml');
 }
 
 /** Prometheus's configuration with the test's ports for the apps', as a file of its own. */
@@ -82,11 +91,12 @@ async function copyConfig(step: string, folder: string, metricsPort: number): Pr
   return copy;
 }
 
-async function ready(project: string, ports: Port[], env: Record<string, string>): Promise<void> {
+/** Waits until the backends answer. Throws an Error with the last lines of the one that does not. */
+export async function ready(project: string, ports: Port[], env: Record<string, string>): Promise<void> {
   const deadline = Date.now() + READY_TIMEOUT_MS;
-  for (const { service, variable } of ports) {
-    if (!READY_PATHS[variable]) continue;
-    const url = `http://localhost:${env[variable]}${READY_PATHS[variable]}`;
+  for (const { service, variable, port } of ports) {
+    if (!READY_PATHS[port]) continue;
+    const url = `http://localhost:${env[variable]}${READY_PATHS[port]}`;
     while (!(await answers(url))) {
       await allAlive(project);
       if (Date.now() > deadline) {

@@ -20,7 +20,13 @@ export async function readCompose(step: string): Promise<Compose> {
   }
 }
 
-/** Says why these images cannot be run in containers here, in one line; undefined when they can. Pulls what is missing. */
+/** A page for people: where its image cannot be had, the rest is started and tested without it. */
+const OPTIONAL = 'grafana';
+
+/**
+ * Says why these images, Grafana's apart, cannot be run in containers here, in one line; undefined when they can.
+ * Pulls what is missing.
+ */
 export async function whyNoContainers({ services }: Compose): Promise<string | undefined> {
   const engine = await docker(['version', '--format', '{{.Server.Version}}'], ENGINE_TIMEOUT_MS);
   if (engine === 'ENOENT') return 'Docker is not installed: https://docs.docker.com/get-started/get-docker';
@@ -32,13 +38,30 @@ export async function whyNoContainers({ services }: Compose): Promise<string | u
   if (await docker(['compose', 'version'], ENGINE_TIMEOUT_MS))
     return 'Docker Compose v2 is missing: https://docs.docker.com/compose/install';
   await useContext();
-  for (const { image } of Object.values(services)) {
-    if (!(await docker(['image', 'inspect', image], ENGINE_TIMEOUT_MS))) continue;
-    console.log(`Pulling ${image} ...`);
-    const failure = await pull(image);
-    if (failure) return `the image ${image} is not here and cannot be pulled: ${failure}`;
+  for (const [name, { image }] of Object.entries(services)) {
+    const failure = name === OPTIONAL ? undefined : await whyNoImage(image);
+    if (failure) return failure;
   }
   return undefined;
+}
+
+/** Says why a step's Grafana cannot be run here, where containers can; undefined when it can. Pulls it when missing. */
+export async function whyNoGrafana({ services }: Compose): Promise<string | undefined> {
+  const grafana = services[OPTIONAL];
+  return grafana ? whyNoImage(grafana.image) : 'this step has none';
+}
+
+/** The services of a step that can be started here, where containers can: all, or all but Grafana. */
+export async function servicesHere(compose: Compose): Promise<string[]> {
+  const names = Object.keys(compose.services);
+  return (await whyNoGrafana(compose)) ? names.filter((name) => name !== OPTIONAL) : names;
+}
+
+async function whyNoImage(image: string): Promise<string | undefined> {
+  if (!(await docker(['image', 'inspect', image], ENGINE_TIMEOUT_MS))) return undefined;
+  console.log(`Pulling ${image} ...`);
+  const failure = await pull(image);
+  return failure && `the image ${image} is not here and cannot be pulled: ${failure}`;
 }
 
 /** Runs the docker command; returns its first line of complaint, `ENOENT`, `timeout`, or undefined when all is well. */

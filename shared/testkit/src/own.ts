@@ -3,44 +3,53 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import getPort from 'get-port';
-import { expect } from 'vitest';
-import { answers } from './containers.ts';
+import { answers, portsOf, ready } from './containers.ts';
 import { keep } from './keep.ts';
+import { readCompose, servicesHere } from './lane.ts';
+
+const PORTS = [
+  'COLLECTOR_HEALTH_PORT',
+  'GRAFANA_PORT',
+  'JAEGER_UI_PORT',
+  'LOKI_PORT',
+  'OTEL_EXPORTER_PROMETHEUS_PORT',
+  'OTLP_PORT',
+  'PROMETHEUS_PORT',
+] as const;
 
 /**
  * `docker compose` as a person types it, for one test that stops and starts backends: a project of its own, on ports that
- * stay the same over a restart. Taken down by `await using`.
+ * stay the same over a restart, with further `variables` of compose.yaml. Taken down by `await using`.
  */
-export async function ownCompose() {
+export async function ownCompose(variables: Record<string, string> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'otel-workshop-'));
   const project = basename(folder).toLowerCase();
-  const [ui, otlp, prometheus, metrics] = await Promise.all([getPort(), getPort(), getPort(), getPort()]);
-  const env = {
-    JAEGER_UI_PORT: String(ui),
-    JAEGER_OTLP_PORT: String(otlp),
-    PROMETHEUS_PORT: String(prometheus),
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${otlp}`,
-    OTEL_EXPORTER_PROMETHEUS_PORT: String(metrics),
-  };
+  const ports = await Promise.all(PORTS.map(async (name) => [name, String(await getPort())] as const));
+  const free = Object.fromEntries(ports) as Record<(typeof PORTS)[number], string>;
+  const env = { ...free, OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${free.OTLP_PORT}` };
   const takeDown = await keep(folder, project);
   const compose = (cwd: string, ...args: string[]) =>
-    execa('docker', ['compose', '-p', project, ...args], { cwd, env });
+    execa('docker', ['compose', '-p', project, ...args], { cwd, env: { ...env, ...variables } });
   return {
-    /** For the app. */
+    /** For the app, and the ports of the backends. */
     env,
-    /** Starts what a step's compose.yaml names, and waits until Jaeger answers. */
+    /** Starts what a step's compose.yaml names, and waits until it answers. */
     async up(step: string): Promise<void> {
-      await compose(step, 'up', '--detach', '--remove-orphans');
-      await expect.poll(() => answers(`http://localhost:${ui}/api/services`), { timeout: 30_000 }).toBe(true);
+      const file = await readCompose(step);
+      const services = await servicesHere(file);
+      await compose(step, 'up', '--detach', '--remove-orphans', ...services);
+      await ready(project, portsOf(file, services), env);
     },
     stop: (step: string, service: string) => compose(step, 'stop', service),
+    /** Ends a service at once, as a crash does. */
+    kill: (step: string, service: string) => compose(step, 'kill', service),
     /** The names of the services that run, in order. */
     async services(): Promise<string[]> {
       const { stdout } = await compose('.', 'ps', '--services');
       return stdout.split('\n').sort();
     },
     /** Whether Jaeger has the trace; false while it does not answer. */
-    hasTrace: (traceId: string) => answers(`http://localhost:${ui}/api/v3/traces/${traceId}`),
+    hasTrace: (traceId: string) => answers(`http://localhost:${env.JAEGER_UI_PORT}/api/v3/traces/${traceId}`),
     [Symbol.asyncDispose]: takeDown,
   };
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -31,13 +32,15 @@ export const headings = [
 ];
 
 /**
- * Copies a step's package.json and src/ into a folder of its own inside `stepDir`, so that packages resolve, and applies
- * `patches` as `git apply` does. Removed by `await using`.
+ * Copies a step's package.json, src/ and collector.yaml into a folder of its own inside `stepDir`, so that packages
+ * resolve, and applies `patches` as `git apply` does. Removed by `await using`.
  */
 export async function copyStep(stepDir: string, patches: string[] = [], ...options: string[]) {
   const dir = await mkdtemp(join(stepDir, '.copy-'));
   await cp(join(stepDir, 'src'), join(dir, 'src'), { recursive: true });
   await cp(join(stepDir, 'package.json'), join(dir, 'package.json'));
+  const collector = join(stepDir, 'collector.yaml');
+  if (existsSync(collector)) await cp(collector, join(dir, 'collector.yaml'));
   for (const patch of patches) {
     await writeFile(join(dir, 'patch'), patch);
     // Outside of a repository: inside of one, git skips files that are ignored.

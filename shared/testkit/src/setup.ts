@@ -2,7 +2,7 @@ import getPort from 'get-port';
 import type { TestProject } from 'vitest/node';
 import { startContainers } from './containers.ts';
 import { startDevtools } from './devtools.ts';
-import { readCompose, whyNoContainers } from './lane.ts';
+import { readCompose, whyNoContainers, whyNoGrafana } from './lane.ts';
 import { freePortPair } from './ports.ts';
 
 /** What the tests are told of the backends. */
@@ -12,6 +12,8 @@ export type Provided = {
   problem?: string;
   /** The Compose project of the containers. */
   project?: string;
+  /** Why there is no Grafana, in either lane. */
+  noGrafana?: string | undefined;
   /** For the app: where to send and where to be scraped. */
   env: Record<string, string>;
   /** The page and API that traces are read from. */
@@ -46,13 +48,16 @@ export default async function setup(project: TestProject) {
 
 async function containers(project: TestProject, step: string) {
   const started = await startContainers(step);
-  const env = { ...started.env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${started.env.JAEGER_OTLP_PORT}` };
+  const env = { ...started.env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${started.env.OTLP_PORT}` };
   const tracesUrl = `http://localhost:${started.env.JAEGER_UI_PORT}`;
-  project.provide('backends', { lane: 'containers', project: started.project, env, tracesUrl });
-  console.log("Backends: containers, from this step's compose.yaml.");
+  const compose = await readCompose(step);
+  const noGrafana = await whyNoGrafana(compose);
+  const without = compose.services.grafana && noGrafana ? `, without Grafana: ${noGrafana}` : '';
+  project.provide('backends', { lane: 'containers', project: started.project, noGrafana, env, tracesUrl });
+  console.log(`Backends: containers, from this step's compose.yaml${without}.`);
   return async () => {
     await started.stop();
-    console.log('Backends: containers. What passed has landed in real backends.');
+    console.log(`Backends: containers${without}. What passed has landed in real backends.`);
   };
 }
 
@@ -63,7 +68,7 @@ async function local(project: TestProject, reason: string) {
     OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePortPair()),
     JAEGER_UI_PORT: new URL(devtools.url).port,
   };
-  project.provide('backends', { lane: 'local', env, tracesUrl: devtools.url });
+  project.provide('backends', { lane: 'local', noGrafana: 'the local lane has none', env, tracesUrl: devtools.url });
   console.log(`Backends: local (${reason}).`);
   return async () => {
     await devtools.stop();

@@ -29,7 +29,7 @@ export function jaegerCompose(...lines: string[]): string {
 }
 
 /** Ports that the tests may choose. */
-export const freePorts = `    ports: ["127.0.0.1:\${JAEGER_UI_PORT-16686}:16686", "127.0.0.1:\${JAEGER_OTLP_PORT-4318}:4318"]`;
+export const freePorts = `    ports: ["127.0.0.1:\${JAEGER_UI_PORT-16686}:16686", "127.0.0.1:\${OTLP_PORT-4318}:4318"]`;
 
 /** A step in a folder of its own outside of the repository, with a temporary folder of its own: it must be empty in the end. */
 export async function smallStep(files: Record<string, string>) {

@@ -1,4 +1,4 @@
-import { type Attributes, metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE, ATTR_SERVER_ADDRESS, ATTR_SERVER_PORT } from '@opentelemetry/semantic-conventions';
 import { type Answer, connectLlm, LlmError } from '@workshop/llm';
 import * as genAi from '@workshop/llm/semconv';
@@ -42,7 +42,7 @@ export async function callLlm(question: string, signal?: AbortSignal): Promise<A
   return tracer.startActiveSpan('call_llm_api', options, async (span) => {
     const { traceId } = span.spanContext();
     const start = performance.now();
-    const durationAttributes: Attributes = { ...callAttributes };
+    const durationAttributes: Record<string, string> = { ...callAttributes };
     try {
       const answer = await outside(() => llm.ask(question, { signal }));
       span.setAttributes({

@@ -1,0 +1,54 @@
+import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http';
+import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { ExpressInstrumentation, ExpressLayerType } from '@opentelemetry/instrumentation-express';
+import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
+import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
+import { defaultResource, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import { BatchLogRecordProcessor } from '@opentelemetry/sdk-logs';
+import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { BatchSpanProcessor } from '@opentelemetry/sdk-trace';
+import {
+  ATTR_DEPLOYMENT_ENVIRONMENT_NAME,
+  ATTR_SERVICE_NAME,
+  ATTR_SERVICE_VERSION,
+} from '@opentelemetry/semantic-conventions';
+import { flushOnExit } from '@workshop/runtime/exit';
+import { register } from 'import-in-the-middle/register-hooks.mjs';
+import { propagator } from './propagation.ts';
+
+// First of all: what is imported before the hook is there cannot be instrumented any more.
+register({ include: ['express', 'http', 'node:http'] });
+
+const sdk = new NodeSDK({
+  // Who speaks. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over what stands here: npm start names both services.
+  resource: defaultResource().merge(
+    resourceFromAttributes({
+      [ATTR_SERVICE_NAME]: 'llm-app',
+      [ATTR_SERVICE_VERSION]: '1.0.0',
+      [ATTR_DEPLOYMENT_ENVIRONMENT_NAME]: 'workshop',
+    }),
+  ),
+  // Only the environment: the process detector would record the command line, and your question with it.
+  resourceDetectors: [envDetector],
+  // Collects spans and sends them every 5 seconds, to localhost:4318 unless OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.
+  // Gives up after 1.5 seconds, so that the last batch does not hold up the exit.
+  spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ timeoutMillis: 1_500 }) })],
+  // The same way, to the same address: measurements and log records, each every second. For measurements 60 is usual.
+  metricReaders: [
+    new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter(), exportIntervalMillis: 1_000 }),
+  ],
+  logRecordProcessors: [new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ timeoutMillis: 1_500 }) })],
+  textMapPropagator: propagator,
+  instrumentations: [
+    new HttpInstrumentation(),
+    // The route's name goes onto the request's span; spans for every layer of Express would only be in the way.
+    new ExpressInstrumentation({ ignoreLayersType: Object.values(ExpressLayerType) }),
+    new UndiciInstrumentation(), // fetch
+  ],
+});
+
+sdk.start();
+// The last batch is still in memory when the program ends.
+flushOnExit(sdk);

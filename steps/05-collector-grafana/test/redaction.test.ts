@@ -1,0 +1,128 @@
+import { appEnv, findSpans, findTrace, localLane, logQl, promQl } from '@workshop/testkit/backends';
+import { post, startServices } from '@workshop/testkit/services';
+import { describe, expect, test } from 'vitest';
+
+const HINT = 'the pipelines of collector.yaml do not reach their backends.';
+const soon = { timeout: 15_000, interval: 250 };
+const hex = (digits: number) => crypto.randomUUID().replaceAll('-', '').slice(0, digits);
+
+/** What must not be stored anywhere: known by its key, by how it begins, by how it looks. */
+const secrets = { behindKey: hex(20), token: `sk-${hex(20)}`, email: `alice.${hex(20)}@example.com` };
+const text = `told ${secrets.email} to use ${secrets.token} today`;
+const masked = 'told **** to use **** today';
+
+describe.skipIf(localLane)('secrets are masked by the Collector (local lane: there is none)', () => {
+  const traceId = hex(32);
+  const resource = { attributes: attributes({ 'service.name': 'planted', 'host.contact': secrets.email }) };
+  const scope = { name: 'planted' };
+  const planted = attributes({
+    note: text,
+    'session.id': secrets.email,
+    api_key: secrets.behindKey,
+    'http.request.header.authorization': [`Bearer ${secrets.behindKey}`],
+    'http.request.header.x-note': [text],
+    harmless: 'harmless',
+  });
+
+  test.concurrent('in spans: attributes, captured headers, exceptions, status, resource', async () => {
+    const [start, end] = [nanoseconds(), nanoseconds(1)];
+    const exception = { name: 'exception', timeUnixNano: start, attributes: attributes({ 'exception.message': text }) };
+    const span = {
+      ...{ traceId, spanId: hex(16), name: 'planted', kind: 1, startTimeUnixNano: start, endTimeUnixNano: end },
+      attributes: planted,
+      events: [exception],
+      status: { code: 2, message: text },
+    };
+    await sendOtlp('traces', { resourceSpans: [{ resource, scopeSpans: [{ scope, spans: [span] }] }] });
+
+    const [landed] = await findTrace(traceId, HINT);
+    expect(landed?.attributes).toEqual({
+      note: masked,
+      'session.id': '****',
+      api_key: '****',
+      'http.request.header.authorization': '****',
+      'http.request.header.x-note': `["${masked}"]`,
+      harmless: 'harmless',
+    });
+    expect(landed?.events[0]?.attributes['exception.message']).toBe(masked);
+    expect(landed?.status.message).toBe(masked);
+    expectNoSecretIn(landed);
+  });
+
+  test.concurrent('in log records: body and attributes', async () => {
+    const record = {
+      ...{ timeUnixNano: nanoseconds(), severityNumber: 17, traceId },
+      body: { stringValue: text },
+      attributes: planted,
+    };
+    await sendOtlp('logs', { resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords: [record] }] }] });
+
+    const landed = () => logQl(`{service_name="planted"} | trace_id="${traceId}"`);
+    await expect.poll(landed, { ...soon, message: HINT }).toHaveLength(1);
+    const [stored] = await landed();
+    expect(stored).toMatchObject({ body: masked, attributes: { note: masked, api_key: '****', harmless: 'harmless' } });
+    expectNoSecretIn(stored);
+  });
+
+  test.concurrent('in metrics: attributes of measurements', async () => {
+    const name = `planted_${hex(8)}`;
+    const point = { timeUnixNano: nanoseconds(), asInt: '1', attributes: planted };
+    const metric = { name, sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: [point] } };
+    await sendOtlp('metrics', { resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics: [metric] }] }] });
+
+    const landed = () => promQl(`${name}_total`);
+    await expect.poll(landed, { ...soon, message: HINT }).toHaveLength(1);
+    const [series] = await landed();
+    expect(series?.labels).toMatchObject({ note: masked, session_id: '****', api_key: '****', harmless: 'harmless' });
+    expectNoSecretIn(series);
+  });
+
+  test.concurrent('that a user typed, or sent as the session', async () => {
+    await using services = await startServices({
+      env: { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true' },
+    });
+    const baggage = `session.id=${encodeURIComponent(secrets.email)}`;
+    const { body } = await post(services.backendUrl, { question: text }, { baggage });
+    services.app.signal('SIGTERM'); // so that it is sent now
+
+    const spans = await findTrace(body.traceId, HINT, 3);
+    const call = spans.find(({ name }) => name === 'call_llm_api');
+    expect(call?.attributes).toMatchObject({
+      'session.id': '****',
+      'gen_ai.input.messages': expect.stringContaining(masked),
+    });
+    expectNoSecretIn(await findSpans({ traceId: body.traceId }));
+  });
+});
+
+function expectNoSecretIn(landed: unknown): void {
+  const found = Object.entries(secrets).filter(([, secret]) => JSON.stringify(landed).includes(secret));
+  expect(
+    found.map(([kind]) => kind),
+    'Most likely: the processor redaction is not in every pipeline',
+  ).toEqual([]);
+}
+
+/** Sends OTLP over HTTP to the Collector, in JSON: https://opentelemetry.io/docs/specs/otlp/#otlphttp. */
+async function sendOtlp(signal: 'traces' | 'metrics' | 'logs', body: object): Promise<void> {
+  const response = await fetch(`${appEnv.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/${signal}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  expect(response.status, await response.text()).toBe(200);
+}
+
+function attributes(values: Record<string, string | string[]>) {
+  return Object.entries(values).map(([key, value]) => ({
+    key,
+    value: Array.isArray(value)
+      ? { arrayValue: { values: value.map((stringValue) => ({ stringValue })) } }
+      : { stringValue: value },
+  }));
+}
+
+/** The time in `milliseconds` from now, in nanoseconds: too large for a number. */
+function nanoseconds(milliseconds = 0): string {
+  return `${Date.now() + milliseconds}000000`;
+}

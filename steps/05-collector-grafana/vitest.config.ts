@@ -1,0 +1,1 @@
+export { withBackends as default } from '@workshop/testkit/vitest';
