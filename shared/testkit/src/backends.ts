@@ -27,6 +27,9 @@ export const noGrafana = backends.noGrafana;
 /** The app's environment: where to send and where to be scraped. */
 export const appEnv = backends.env;
 
+/** The service that the app sends to. */
+const receiver = appEnv.COLLECTOR_HEALTH_PORT ? 'collector' : 'jaeger';
+
 /** All spans of the traces of a service, or of one trace. */
 export async function findSpans(wanted: { service: string } | { traceId: string }): Promise<Span[]> {
   if (localLane) {
@@ -64,7 +67,7 @@ export async function findTrace(traceId: string | undefined, hint: string, count
         `Looked for trace ${traceId} with ${count} span(s) at ${backends.tracesUrl} for ${LANDED_TIMEOUT_MS / 1000} s.`,
         `There instead: ${await spanCount(traceId)} span(s) of it; services known: ${await services()}.`,
         `Most likely: ${hint}`,
-        `The backend's last lines:\n${backends.project ? await lastLines(backends.project, 'jaeger') : '(local lane: none)'}`,
+        `The backend's last lines:\n${backends.project ? await lastLines(backends.project, receiver) : '(local lane: none)'}`,
       ].join('\n'),
     );
   }
@@ -88,9 +91,9 @@ export async function findLogs(traceId: string): Promise<Log[]> {
 }
 
 /** Evaluates LogQL in the Loki of the containers lane: the records of the last hour. */
-export async function logQl(query: string): Promise<Log[]> {
+export async function logQl(query: string, port = appEnv.LOKI_PORT): Promise<Log[]> {
   const parameters = new URLSearchParams({ query, limit: '1000' });
-  const response = await fetch(`http://localhost:${appEnv.LOKI_PORT}/loki/api/v1/query_range?${parameters}`);
+  const response = await fetch(`http://localhost:${port}/loki/api/v1/query_range?${parameters}`);
   if (!response.ok) throw new Error(`Loki answers ${response.status}: ${await response.text()}`);
   return fromLoki((await response.json()) as LokiStreams);
 }

@@ -50,6 +50,11 @@ export async function ownCompose(variables: Record<string, string> = {}) {
     },
     /** Whether Jaeger has the trace; false while it does not answer. */
     hasTrace: (traceId: string) => answers(`http://localhost:${env.JAEGER_UI_PORT}/api/v3/traces/${traceId}`),
+    /** The trace in Jaeger, one text. */
+    async trace(traceId: string): Promise<string> {
+      const response = await fetch(`http://localhost:${env.JAEGER_UI_PORT}/api/v3/traces/${traceId}`);
+      return response.text();
+    },
     [Symbol.asyncDispose]: takeDown,
   };
 }

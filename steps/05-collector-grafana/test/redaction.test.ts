@@ -24,7 +24,7 @@ describe.skipIf(localLane)('secrets are masked by the Collector (local lane: the
     harmless: 'harmless',
   });
 
-  test.concurrent('in spans: attributes, captured headers, exceptions, status, resource', async () => {
+  test.concurrent('in spans: attributes, captured headers, exceptions, status, resource', async ({ expect }) => {
     const [start, end] = [nanoseconds(), nanoseconds(1)];
     const exception = { name: 'exception', timeUnixNano: start, attributes: attributes({ 'exception.message': text }) };
     const span = {
@@ -49,7 +49,7 @@ describe.skipIf(localLane)('secrets are masked by the Collector (local lane: the
     expectNoSecretIn(landed);
   });
 
-  test.concurrent('in log records: body and attributes', async () => {
+  test.concurrent('in log records: body and attributes', async ({ expect }) => {
     const record = {
       ...{ timeUnixNano: nanoseconds(), severityNumber: 17, traceId },
       body: { stringValue: text },
@@ -64,7 +64,7 @@ describe.skipIf(localLane)('secrets are masked by the Collector (local lane: the
     expectNoSecretIn(stored);
   });
 
-  test.concurrent('in metrics: attributes of measurements', async () => {
+  test.concurrent('in metrics: attributes of measurements', async ({ expect }) => {
     const name = `planted_${hex(8)}`;
     const point = { timeUnixNano: nanoseconds(), asInt: '1', attributes: planted };
     const metric = { name, sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: [point] } };
@@ -77,7 +77,7 @@ describe.skipIf(localLane)('secrets are masked by the Collector (local lane: the
     expectNoSecretIn(series);
   });
 
-  test.concurrent('that a user typed, or sent as the session', async () => {
+  test.concurrent('that a user typed, or sent as the session', async ({ expect }) => {
     await using services = await startServices({
       env: { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true' },
     });

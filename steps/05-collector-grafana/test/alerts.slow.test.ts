@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { appEnv, localLane, prometheus } from '@workshop/testkit/backends';
+import { ownCompose } from '@workshop/testkit/own';
+import { copyStep, edit } from '@workshop/testkit/readme';
+import { type Services, startServices } from '@workshop/testkit/services';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+type Alert = { state: string; labels: Record<string, string> };
+type Rules = { groups: { rules: { alert: string }[] }[] };
+
+const step = process.cwd();
+const soon = { timeout: 120_000, interval: 500 };
+const seen = new Set<string>();
+
+describe.skipIf(localLane)('alerts fire in the running Prometheus (local lane: there is none)', () => {
+  test('when the model fails', async () => {
+    await using services = await startServices({ env: { LLM_FAULT: 'malformed' } });
+    await using _asking = keepAsking(services);
+    await expect
+      .poll(() => firing(), soon)
+      .toEqual(
+        expect.arrayContaining([
+          'LlmErrorRatioHigh workshop-stand-in',
+          'RequestErrorRatioHigh backend',
+          'RequestErrorRatioHigh frontend',
+        ]),
+      );
+  });
+
+  test('when it is slow', async () => {
+    await using services = await startServices({ env: { LLM_LATENCY_MS: '3000' } });
+    await using _asking = keepAsking(services);
+    await expect
+      .poll(() => firing(), soon)
+      .toEqual(
+        expect.arrayContaining(['LlmAnswersSlow workshop-stand-in', 'RequestsSlow backend', 'RequestsSlow frontend']),
+      );
+  });
+
+  test('when nobody asks any more; and all others are silent again', async () => {
+    await expect.poll(() => firing(), soon).toEqual(['NoTraffic frontend']);
+  });
+
+  test('when Jaeger is down, when the queue is full, when the Collector is gone', async () => {
+    await using small = await copyStep(step);
+    const config = join(small.dir, 'collector.yaml');
+    await edit(config, 'queue_size: 100000', 'queue_size: 100');
+    await edit(config, 'min_size: 512', 'min_size: 10');
+    await edit(config, 'max_size: 2048', 'max_size: 20');
+    await using compose = await ownCompose({ COLLECTOR_CONFIG: config });
+    await compose.up(step);
+    await using services = await startServices({ env: compose.env });
+    await using _asking = keepAsking(services);
+    const alerts = () => firing(compose.env.PROMETHEUS_PORT);
+
+    await compose.stop(step, 'jaeger');
+    await expect
+      .poll(alerts, soon)
+      .toEqual(
+        expect.arrayContaining([
+          'CollectorExportFailing otlp_http/jaeger',
+          'CollectorQueueFilling otlp_http/jaeger',
+          'CollectorRefusing otlp',
+        ]),
+      );
+    await compose.stop(step, 'collector');
+    await expect.poll(alerts, soon).toEqual(expect.arrayContaining(['CollectorDown collector:8889']));
+  });
+
+  test('every one of them', async () => {
+    const { groups }: Rules = parse(await readFile(join(step, 'alerts.yml'), 'utf8'));
+    const names = groups.flatMap(({ rules }) => rules.map(({ alert }) => alert));
+    expect([...seen].sort()).toEqual(names.sort());
+  });
+});
+
+/** The alerts that fire, and what for. */
+async function firing(port = appEnv.PROMETHEUS_PORT): Promise<string[]> {
+  const { alerts } = await prometheus<{ alerts: Alert[] }>('alerts', port);
+  return alerts
+    .filter(({ state }) => state === 'firing')
+    .map(({ labels }) => {
+      seen.add(String(labels.alertname));
+      const { service_name, gen_ai_request_model, exporter, receiver, instance } = labels;
+      return `${labels.alertname} ${service_name ?? gen_ai_request_model ?? exporter ?? receiver ?? instance}`;
+    })
+    .sort();
+}
+
+/** Asks five times a second until it is disposed of. */
+function keepAsking(services: Services) {
+  const timer = setInterval(() => services.ask('What is a metric?').catch(() => {}), 200);
+  return { [Symbol.asyncDispose]: async () => clearInterval(timer) };
+}

@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { localLane, logQl, promQl } from '@workshop/testkit/backends';
+import { ownCompose } from '@workshop/testkit/own';
+import { type Services, startServices } from '@workshop/testkit/services';
+import { describe, expect, test } from 'vitest';
+
+const step = process.cwd();
+const lands = { timeout: 30_000, interval: 250 };
+
+describe.skipIf(localLane)('with backends of their own (local lane: there are none)', () => {
+  test('the Collector started after the services: they answer, and what is asked then lands', async () => {
+    await using compose = await ownCompose();
+    await using services = await startServices({ env: compose.env });
+    await ask(services);
+    await expect.poll(() => services.app.stderr, lands).toContain('Telemetry was not sent');
+
+    await compose.up(step);
+    const traceId = await ask(services);
+    await expect.poll(() => compose.hasTrace(traceId), lands).toBe(true);
+    await expect.poll(() => logsOf(traceId, compose.env), lands).toHaveLength(1);
+  });
+
+  test('Jaeger and Loki stopped and started: what was asked meanwhile is there', async () => {
+    await using compose = await ownCompose();
+    await compose.up(step);
+    await using services = await startServices({ env: compose.env });
+    const before = await ask(services);
+    await expect.poll(() => compose.hasTrace(before), lands).toBe(true);
+
+    await compose.stop(step, 'jaeger');
+    await compose.stop(step, 'loki');
+    const meanwhile = [await ask(services), await ask(services)];
+    await expect.poll(() => queued(compose.env), lands).toEqual({ 'otlp_http/jaeger': 10, 'otlp_http/loki': 2 });
+    await compose.up(step);
+
+    for (const traceId of meanwhile) {
+      await expect.poll(() => compose.hasTrace(traceId), lands).toBe(true);
+      await expect.poll(() => logsOf(traceId, compose.env), lands).toHaveLength(1);
+    }
+    expect(await compose.hasTrace(before), 'Jaeger keeps traces in memory').toBe(false);
+    expect(services.app.stderr).not.toContain('Telemetry was not sent');
+  });
+
+  test('the Collector killed while Jaeger is down: what it had accepted is on its disk, and lands', async () => {
+    await using compose = await ownCompose();
+    await compose.up(step);
+    await using services = await startServices({ env: compose.env });
+    await compose.stop(step, 'jaeger');
+    const accepted = [await ask(services), await ask(services)];
+    await expect.poll(() => queued(compose.env), lands).toMatchObject({ 'otlp_http/jaeger': 10 });
+    await compose.kill(step, 'collector');
+    await ask(services);
+    // Longer than a connection would take to come back by itself.
+    await sleep(1_000);
+    await compose.up(step);
+
+    for (const traceId of accepted) await expect.poll(() => compose.hasTrace(traceId), lands).toBe(true);
+  });
+});
+
+/** Asks, and is answered at once, whatever is down. */
+async function ask(services: Services): Promise<string> {
+  const start = Date.now();
+  const { status, body } = await services.ask('What is a trace?');
+  expect(status).toBe(200);
+  expect(Date.now() - start).toBeLessThan(3_000);
+  return body.traceId;
+}
+
+/** What waits in the Collector's queues, by exporter. */
+async function queued(env: { PROMETHEUS_PORT: string }): Promise<Record<string, number>> {
+  const series = await promQl('otelcol_exporter_queue_size', env.PROMETHEUS_PORT);
+  return Object.fromEntries(series.map(({ labels, value }) => [labels.exporter, value]));
+}
+
+function logsOf(traceId: string, env: { LOKI_PORT: string }) {
+  return logQl(`{service_name="backend"} | trace_id="${traceId}"`, env.LOKI_PORT);
+}

@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { localLane } from '@workshop/testkit/backends';
+import { ownCompose } from '@workshop/testkit/own';
+import { changedLines, copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
+import { startServices } from '@workshop/testkit/services';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+const step = join(import.meta.dirname, '..');
+const before = join(step, '../04-propagation');
+const readme = await readFile(join(step, 'README.md'), 'utf8');
+const diffs = fencesIn(readme, 'diff');
+const lands = { timeout: 30_000, interval: 250 };
+
+test('the README has the headings of every step', () => {
+  expect(headingsIn(readme)).toEqual(headings);
+});
+
+test('what "Do it" changes turns step 04 into this step', async () => {
+  const edits = diffs.filter((diff) => diff.includes('b/src/'));
+  await using done = await copyStep(before, edits);
+  expect(await changedLines(join(done.dir, 'src'), join(step, 'src'))).toBe(0);
+  expect(await changedLines(join(before, 'src'), join(step, 'src'))).toBeLessThanOrEqual(40);
+});
+
+test('what the backends may use together is 2 GB', async () => {
+  const { services } = parse(await readFile(join(step, 'compose.yaml'), 'utf8'));
+  const limits = Object.values<{ mem_limit: string }>(services).map(({ mem_limit }) => Number.parseInt(mem_limit, 10));
+  expect(limits.reduce((sum, megabytes) => sum + megabytes)).toBeLessThanOrEqual(2_048);
+});
+
+describe("this step's test fails, and says what is missing", () => {
+  test('on step 04', async () => {
+    await using old = await copyStep(before);
+    const { exitCode, all } = await runTests(step, old.dir, 'logs: one record');
+    expect(exitCode).toBe(1);
+    expect(all).toContain('no OTLPLogExporter in src/telemetry.ts, no logger.emit in src/llm.ts');
+  });
+
+  test.skipIf(localLane)('without the filter: it shows the health checks (local lane: no Collector)', async () => {
+    await using broken = await copyStep(step);
+    await edit(join(broken.dir, 'collector.yaml'), /, filter\/health/g, '');
+    const { exitCode, all } = await runTests(step, broken.dir, '^(traces|health checks)');
+    expect(exitCode).toBe(1);
+    expect(all).toContain('frontend SERVER GET /health');
+  });
+
+  test.skipIf(localLane)(
+    'without the redaction: it shows what would be stored (local lane: no Collector)',
+    async () => {
+      await using broken = await copyStep(step);
+      const config = join(broken.dir, 'collector.yaml');
+      await edit(config, /, redaction/g, '');
+      await edit(config, ', transform/status', '');
+      const { exitCode, all } = await runTests(step, broken.dir, 'secrets are masked');
+      expect(exitCode).toBe(1);
+      expect(all).toMatch(/Tests {2}4 failed/);
+      expect(all).toMatch(/alice\.[0-9a-f]{20}@example\.com/);
+    },
+  );
+
+  test.skipIf(localLane)(
+    'without the transform: the status is stored as it is (local lane: no Collector)',
+    async () => {
+      await using broken = await copyStep(step);
+      await edit(join(broken.dir, 'collector.yaml'), ', transform/status', '');
+      const { exitCode, all } = await runTests(step, broken.dir, 'secrets are masked.*in spans');
+      expect(exitCode).toBe(1);
+      expect(all).toMatch(/told alice\.[0-9a-f]{20}@example\.com to use sk-/);
+    },
+  );
+
+  test.skipIf(localLane)(
+    'with a name of old: only the running Collector warns (local lane: no Collector)',
+    async () => {
+      await using broken = await copyStep(step);
+      await edit(join(broken.dir, 'collector.yaml'), /otlp_http\/loki/g, 'otlphttp/loki');
+      const { exitCode, all } = await runTests(step, broken.dir, 'the configuration');
+      expect(exitCode).toBe(1);
+      expect(all).toMatch(/✓ .*collector.yaml is valid/);
+      expect(all).toMatch(/× .*nothing in it is deprecated/);
+    },
+  );
+});
+
+test.skipIf(localLane)(
+  '"Your turn": a card number is masked, and the page makes no spans (local lane: no Collector)',
+  async () => {
+    await using solved = await copyStep(
+      step,
+      diffs.filter((diff) => diff.includes('b/collector.yaml')),
+    );
+    await using compose = await ownCompose({ COLLECTOR_CONFIG: join(solved.dir, 'collector.yaml') });
+    await compose.up(step);
+    await using services = await startServices({
+      env: { ...compose.env, OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true' },
+    });
+    const pageTraceId = crypto.randomUUID().replaceAll('-', '');
+    await fetch(services.url, { headers: { traceparent: `00-${pageTraceId}-80f345e18ee169e9-01` } });
+    const { body } = await services.ask('Is 4111 1111 1111 1111 mine?');
+
+    await expect.poll(() => compose.trace(body.traceId), lands).toContain('Is **** mine?');
+    expect(await compose.trace(body.traceId)).not.toContain('1111');
+    // It was made before the question's.
+    expect(await compose.hasTrace(pageTraceId)).toBe(false);
+  },
+);
+
+test('"On call" explains every alert', async () => {
+  const alerts = await readFile(join(step, 'alerts.yml'), 'utf8');
+  const named = [...readme.matchAll(/^\| (`[A-Z].*?`) \|/gm)].flatMap(([, cell]) => [
+    ...String(cell).matchAll(/`(\w+)`/g),
+  ]);
+  expect(named.map(([, alert]) => alert).sort()).toEqual(
+    [...alerts.matchAll(/alert: (\w+)/g)].map(([, alert]) => alert).sort(),
+  );
+});
