@@ -57,11 +57,17 @@ export async function servicesHere(compose: Compose): Promise<string[]> {
   return (await whyNoGrafana(compose)) ? names.filter((name) => name !== OPTIONAL) : names;
 }
 
+/** What could not be pulled, and why: it is not tried again. */
+const refused = new Map<string, string>();
+
 async function whyNoImage(image: string): Promise<string | undefined> {
+  if (refused.has(image)) return refused.get(image);
   if (!(await docker(['image', 'inspect', image], ENGINE_TIMEOUT_MS))) return undefined;
   console.log(`Pulling ${image} ...`);
   const failure = await pull(image);
-  return failure && `the image ${image} is not here and cannot be pulled: ${failure}`;
+  if (!failure) return undefined;
+  refused.set(image, `the image ${image} is not here and cannot be pulled: ${failure}`);
+  return refused.get(image);
 }
 
 /** Runs the docker command; returns its first line of complaint, `ENOENT`, `timeout`, or undefined when all is well. */
