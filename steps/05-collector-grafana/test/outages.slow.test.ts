@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { localLane, logQl, promQl } from '@workshop/testkit/backends';
 import { ownCompose } from '@workshop/testkit/own';
@@ -8,6 +9,22 @@ const step = process.cwd();
 const lands = { timeout: 30_000, interval: 250 };
 
 describe.skipIf(localLane)('with backends of their own (local lane: there are none)', () => {
+  test('what a person does: up in step 04, on to this step, and back', async () => {
+    const before = join(step, '../04-propagation');
+    await using compose = await ownCompose();
+    for (const [cwd, running] of [
+      [before, ['jaeger', 'prometheus']],
+      [step, ['collector', 'jaeger', 'loki', 'prometheus']],
+      [before, ['jaeger', 'prometheus']],
+    ] as const) {
+      await compose.up(cwd);
+      expect(await compose.services()).toEqual(expect.arrayContaining([...running]));
+      await using services = await startServices({ cwd, env: compose.env });
+      const traceId = await ask(services);
+      await expect.poll(() => compose.hasTrace(traceId), lands).toBe(true);
+    }
+  });
+
   test('the Collector started after the services: they answer, and what is asked then lands', async () => {
     await using compose = await ownCompose();
     await using services = await startServices({ env: compose.env });

@@ -33,9 +33,10 @@ test('what the backends may use together is 2 GB', async () => {
 describe("this step's test fails, and says what is missing", () => {
   test('on step 04', async () => {
     await using old = await copyStep(before);
-    const { exitCode, all } = await runTests(step, old.dir, 'logs: one record');
+    const { exitCode, all } = await runTests(step, old.dir, 'of a failure|in Prometheus|as they leave');
     expect(exitCode).toBe(1);
     expect(all).toContain('no OTLPLogExporter in src/telemetry.ts, no logger.emit in src/llm.ts');
+    expect(all).toContain('no OTLPMetricExporter in src/telemetry.ts');
   });
 
   test.skipIf(localLane)('without the filter: it shows the health checks (local lane: no Collector)', async () => {
