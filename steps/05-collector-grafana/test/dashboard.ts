@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 
 const grafana = join(import.meta.dirname, '..', 'grafana');
 
-export type Target = { refId: string; expr?: string; query?: string };
+export type Target = { refId: string; expr: string };
 export type Panel = { type: string; title: string; datasource?: { type: string; uid: string }; targets?: Target[] };
 
 /** The panels of the dashboard that ask something. */

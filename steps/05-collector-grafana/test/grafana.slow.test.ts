@@ -35,12 +35,7 @@ describe.skipIf(noGrafana)(`in Grafana${why}`, () => {
   test.each(panels.map((panel) => ({ ...panel, uid: panel.datasource?.uid })))(
     'the panel "$title": $uid answers every query',
     async ({ title, datasource, targets = [] }) => {
-      const queries = targets.map((target) => ({
-        ...JSON.parse(
-          JSON.stringify(target).replaceAll('$trace', datasource?.type === 'jaeger' ? traffic.traceId : ''),
-        ),
-        datasource,
-      }));
+      const queries = targets.map((target) => ({ ...target, expr: target.expr.replace('$trace', ''), datasource }));
       const empty = async () => {
         const results = await query(queries);
         return queries.filter(({ refId }) => !hasData(results[refId])).map(({ refId }) => refId);
