@@ -6,13 +6,13 @@ import getPort from 'get-port';
 import { answers, portsOf, ready } from './containers.ts';
 import { keep } from './keep.ts';
 import { readCompose, servicesHere } from './lane.ts';
+import { freePortPair } from './ports.ts';
 
 const PORTS = [
   'COLLECTOR_HEALTH_PORT',
   'GRAFANA_PORT',
   'JAEGER_UI_PORT',
   'LOKI_PORT',
-  'OTEL_EXPORTER_PROMETHEUS_PORT',
   'OTLP_PORT',
   'PROMETHEUS_PORT',
 ] as const;
@@ -26,7 +26,11 @@ export async function ownCompose(variables: Record<string, string> = {}) {
   const project = basename(folder).toLowerCase();
   const ports = await Promise.all(PORTS.map(async (name) => [name, String(await getPort())] as const));
   const free = Object.fromEntries(ports) as Record<(typeof PORTS)[number], string>;
-  const env = { ...free, OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${free.OTLP_PORT}` };
+  const env = {
+    ...free,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${free.OTLP_PORT}`,
+    OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePortPair()),
+  };
   const takeDown = await keep(folder, project);
   const compose = (cwd: string, ...args: string[]) =>
     execa('docker', ['compose', '-p', project, ...args], { cwd, env: { ...env, ...variables } });

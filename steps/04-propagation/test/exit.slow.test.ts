@@ -1,22 +1,24 @@
 import { canUseTerminal, startApp, startAppOnTerminal } from '@workshop/testkit/app';
 import { appEnv, findTrace } from '@workshop/testkit/backends';
 import { freePortPair } from '@workshop/testkit/ports';
+import { completion, send, startProvider } from '@workshop/testkit/provider';
 import { startServices } from '@workshop/testkit/services';
 import { expect, test } from 'vitest';
 
 const HINT = 'in-flight spans are not ended before the flush.';
+const REPLY = '{"query":"q","joke":"j","text":"t","question":"?"}';
 const TRACE_ID = () => crypto.randomUUID().replaceAll('-', '');
 
 test.skipIf(process.platform === 'win32')(
   'SIGTERM: what is in flight is aborted after 2 s, its spans are ended and land',
   async () => {
-    await using services = await startServices({ env: { LLM_LATENCY_MS: '60000' } });
+    await using provider = await startProvider(() => {}); // never answers
+    await using services = await startServices({ env: provider.env });
     const traceId = TRACE_ID();
     const asked = services
       .ask('What is a trace?', { traceparent: `00-${traceId}-80f345e18ee169e9-01` })
       .catch(() => undefined);
-    // The call has begun when the model has been asked.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await expect.poll(() => provider.requests, { timeout: 10_000 }).toHaveLength(1);
     services.app.signal('SIGTERM');
     await services.app.ended;
     await asked;
@@ -29,9 +31,12 @@ test.skipIf(process.platform === 'win32')(
 );
 
 test.skipIf(process.platform === 'win32')('SIGTERM: what is answered within 2 s is answered', async () => {
-  await using services = await startServices({ env: { LLM_LATENCY_MS: '1000' } });
+  await using provider = await startProvider((_request, response) => {
+    setTimeout(() => send(response, 200, completion(REPLY)), 1_000);
+  });
+  await using services = await startServices({ env: provider.env });
   const asked = services.ask('What is a trace?');
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await expect.poll(() => provider.requests, { timeout: 10_000 }).toHaveLength(1);
   services.app.signal('SIGTERM');
 
   const { status, body } = await asked;

@@ -39,6 +39,16 @@ describe("this step's test fails, and says what is missing", () => {
     expect(all).toContain('no OTLPMetricExporter in src/telemetry.ts');
   });
 
+  test.skipIf(localLane)('with a slip in collector.yaml (local lane: no Collector)', async () => {
+    await using broken = await copyStep(step);
+    await edit(join(broken.dir, 'collector.yaml'), 'allow_all_keys', 'alow_all_keys');
+    const { exitCode, all } = await runTests(step, broken.dir, 'collector.yaml is valid');
+    expect(exitCode).toBe(1);
+    expect(all).toMatch(
+      /collector .* exited with code 1.*'redactionprocessor.Config' has invalid keys: alow_all_keys/s,
+    );
+  });
+
   test.skipIf(localLane)('without the filter: it shows the health checks (local lane: no Collector)', async () => {
     await using broken = await copyStep(step);
     await edit(join(broken.dir, 'collector.yaml'), /, filter\/health/g, '');

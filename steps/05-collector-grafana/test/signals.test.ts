@@ -44,7 +44,7 @@ beforeAll(async () => {
 }, 30_000);
 
 afterAll(async () => {
-  await services[Symbol.asyncDispose]();
+  await services?.[Symbol.asyncDispose]();
   await provider[Symbol.asyncDispose]();
 });
 
