@@ -3,11 +3,18 @@
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchCall } from './call.ts';
+import { benchCollector } from './collector.ts';
 import { benchPrompt } from './prompt.ts';
 import { benchServices } from './services.ts';
 import { benchTests } from './tests.ts';
 
-const pieces = { call: benchCall, prompt: benchPrompt, services: benchServices, tests: benchTests };
+const pieces = {
+  call: benchCall,
+  prompt: benchPrompt,
+  services: benchServices,
+  collector: benchCollector,
+  tests: benchTests,
+};
 
 const help = `Usage: npm run bench [-- piece ...]
 
@@ -15,8 +22,9 @@ Measures, as ratios to a baseline of the same run, and prints Markdown tables:
   call      an instrumented call to the model against the bare call
   prompt    how soon npm start prompts and replies, against npm with nothing to run
   services  POST /ask through both services of step 04, with telemetry against without
+  collector spans through step 05's Collector into Jaeger, against the same straight into Jaeger
   tests     a step's npm test against docker compose up
-Without a piece all of them, about eight minutes. Close what else uses the processor.`;
+Without a piece all of them, about twelve minutes. Close what else uses the processor.`;
 
 const wanted = readArguments();
 console.log(`${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Node ${process.version}`);
