@@ -33,9 +33,10 @@ const receiver = appEnv.COLLECTOR_HEALTH_PORT ? 'collector' : 'jaeger';
 /** All spans of the traces of a service, or of one trace. */
 export async function findSpans(wanted: { service: string } | { traceId: string }): Promise<Span[]> {
   if (localLane) {
-    return fromDevtools(await getJson<DevtoolsTraces>('/v1/traces')).filter(({ traceId, resource }) =>
-      'traceId' in wanted ? traceId === wanted.traceId : resource['service.name'] === wanted.service,
-    );
+    if ('traceId' in wanted) return fromDevtools(await queryDevtools('traces', ofTrace(wanted.traceId)));
+    const query = { query: `service.name = "${wanted.service}"`, limit: 1_000 };
+    const spans = fromDevtools(await queryDevtools('traces', query));
+    return spans.filter(({ resource }) => resource['service.name'] === wanted.service);
   }
   const now = Date.now();
   const query = new URLSearchParams({
@@ -82,11 +83,7 @@ export async function findSeries(metric: string, labels: Record<string, string> 
 
 /** The log records of a trace, with the names that Loki gives to attributes. */
 export async function findLogs(traceId: string): Promise<Log[]> {
-  if (localLane) {
-    const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
-    const body = JSON.stringify({ query: `trace_id = "${traceId}"`, limit: 1_000 });
-    return fromDevtoolsLogs(await getJson<DevtoolsLogs>('/api/query/logs', { ...init, body }));
-  }
+  if (localLane) return fromDevtoolsLogs(await queryDevtools<DevtoolsLogs>('logs', ofTrace(traceId)));
   return logQl(`{service_name=~".+"} | trace_id="${traceId}"`);
 }
 
@@ -115,9 +112,7 @@ export async function prometheus<Data>(path: string, port = appEnv.PROMETHEUS_PO
 
 /** A metric as the local lane received it over OTLP, by series. */
 export async function receivedMetric(name: string): Promise<ReceivedSeries[]> {
-  const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
-  const body = JSON.stringify({ name });
-  const { series } = await getJson<{ series: ReceivedSeries[] }>('/api/query/metrics', { ...init, body });
+  const { series } = await queryDevtools<{ series: ReceivedSeries[] }>('metrics', { name });
   return series;
 }
 
@@ -146,6 +141,19 @@ async function services(): Promise<string> {
     ? (await getJson<DevtoolsTraces>('/v1/traces')).traces.map(({ service }) => service)
     : (await getJson<{ services: string[] }>('/api/v3/services')).services;
   return [...new Set(names)].join(', ') || 'none';
+}
+
+function ofTrace(traceId: string) {
+  return { query: `trace_id = "${traceId}"`, limit: 1_000 };
+}
+
+/** Asks autotel-devtools. (Its `GET /v1/traces` gives the latest 100 traces only.) */
+async function queryDevtools<Body = DevtoolsTraces>(
+  signal: 'traces' | 'metrics' | 'logs',
+  query: object,
+): Promise<Body> {
+  const headers = { 'content-type': 'application/json' };
+  return getJson<Body>(`/api/query/${signal}`, { method: 'POST', headers, body: JSON.stringify(query) });
 }
 
 /** Jaeger answers 404 with JSON too, until a trace is ingested. */
