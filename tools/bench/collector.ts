@@ -15,6 +15,7 @@ const REQUESTS = 1_000;
 const SPANS = SPANS_PER_REQUEST * REQUESTS;
 const BAR_RATIO = 0.9;
 const BAR_PER_SECOND = 30_000;
+const ACCEPTED_TIMEOUT_MS = 30_000;
 const LANDED_TIMEOUT_MS = 60_000;
 
 /** Spans per second through step 05's Collector into Jaeger, against the same spans sent straight into Jaeger, by turns. */
@@ -30,7 +31,7 @@ export async function benchCollector(): Promise<void> {
     try {
       const rates: { straight: number; through: number; lost: number }[] = [];
       for (let round = 0; round <= ROUNDS; round += 1) {
-        progress(`collector: ${round === 0 ? 'warming up' : `round ${round} of ${ROUNDS}`}, about 30 s`);
+        progress(`collector: ${round === 0 ? 'warming up' : `round ${round} of ${ROUNDS}`}, about 10 s`);
         const straight = SPANS / (await send(String(jaeger.env.OTLP_PORT)));
         const passed = await passOn(collector.env);
         if (round > 0) rates.push({ straight, ...passed });
@@ -66,7 +67,11 @@ async function send(port: string): Promise<number> {
     while (left > 0) {
       left -= 1;
       const body = request();
-      while (!(await accepted(port, body))) await sleep(20);
+      const deadline = performance.now() + ACCEPTED_TIMEOUT_MS;
+      while (!(await accepted(port, body))) {
+        if (performance.now() > deadline) throw new Error('The spans are refused all the time. Does Jaeger still run?');
+        await sleep(20);
+      }
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, connection));

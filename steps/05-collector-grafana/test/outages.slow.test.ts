@@ -4,6 +4,7 @@ import { localLane, logQl, promQl } from '@workshop/testkit/backends';
 import { ownCompose } from '@workshop/testkit/own';
 import { type Services, startServices } from '@workshop/testkit/services';
 import { describe, expect, test } from 'vitest';
+import { attributes, hex, nanoseconds, sendOtlp } from './otlp.ts';
 
 const step = process.cwd();
 const lands = { timeout: 30_000, interval: 250 };
@@ -73,7 +74,33 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
 
     for (const traceId of accepted) await expect.poll(() => compose.hasTrace(traceId), lands).toBe(true);
   });
+
+  test('a flood: all that is sent is taken, Jaeger keeps the latest traces and its memory', async () => {
+    await using compose = await ownCompose();
+    await compose.up(step);
+    const traceIds: string[] = [];
+    for (let request = 0; request < 200; request += 1) {
+      const traces = Array.from({ length: 100 }, () => hex(32));
+      traceIds.push(...traces);
+      await sendOtlp('traces', spansOf(traces), compose.env.OTEL_EXPORTER_OTLP_ENDPOINT);
+    }
+    const [first, last] = [String(traceIds[0]), String(traceIds.at(-1))];
+    await expect.poll(() => compose.hasTrace(last), lands).toBe(true);
+    expect(await compose.hasTrace(first), 'Jaeger keeps more traces than its memory holds').toBe(false);
+    expect(await compose.services()).toEqual(expect.arrayContaining(['collector', 'jaeger', 'loki', 'prometheus']));
+    await expect.poll(() => queued(compose.env), lands).toMatchObject({ 'otlp_http/jaeger': 0 });
+  });
 });
+
+/** Five spans for each trace, as many as a question makes, with attributes as long. */
+function spansOf(traceIds: string[]) {
+  const times = { startTimeUnixNano: nanoseconds(), endTimeUnixNano: nanoseconds(1) };
+  const values = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`attribute.${i}`, `of some length, ${i}`]));
+  const span = { ...times, name: 'flood', kind: 1, attributes: attributes(values) };
+  const spans = traceIds.flatMap((traceId) => Array.from({ length: 5 }, () => ({ ...span, traceId, spanId: hex(16) })));
+  const resource = { attributes: attributes({ 'service.name': 'flood' }) };
+  return { resourceSpans: [{ resource, scopeSpans: [{ scope: { name: 'flood' }, spans }] }] };
+}
 
 /** Asks, and is answered at once, whatever is down. */
 async function ask(services: Services): Promise<string> {

@@ -1,10 +1,10 @@
-import { appEnv, findSpans, findTrace, localLane, logQl, promQl } from '@workshop/testkit/backends';
+import { findSpans, findTrace, localLane, logQl, promQl } from '@workshop/testkit/backends';
 import { post, startServices } from '@workshop/testkit/services';
 import { describe, expect, test } from 'vitest';
+import { attributes, hex, nanoseconds, sendOtlp } from './otlp.ts';
 
 const HINT = 'the pipelines of collector.yaml do not reach their backends.';
 const soon = { timeout: 15_000, interval: 250 };
-const hex = (digits: number) => crypto.randomUUID().replaceAll('-', '').slice(0, digits);
 
 /** What must not be stored anywhere: known by its key, by how it begins, by how it looks. */
 const secrets = { behindKey: hex(20), token: `sk-${hex(20)}`, email: `alice.${hex(20)}@example.com` };
@@ -101,28 +101,4 @@ function expectNoSecretIn(landed: unknown): void {
     found.map(([kind]) => kind),
     'Most likely: the processor redaction is not in every pipeline',
   ).toEqual([]);
-}
-
-/** Sends OTLP over HTTP to the Collector, in JSON: https://opentelemetry.io/docs/specs/otlp/#otlphttp. */
-async function sendOtlp(signal: 'traces' | 'metrics' | 'logs', body: object): Promise<void> {
-  const response = await fetch(`${appEnv.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/${signal}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  expect(response.status, await response.text()).toBe(200);
-}
-
-function attributes(values: Record<string, string | string[]>) {
-  return Object.entries(values).map(([key, value]) => ({
-    key,
-    value: Array.isArray(value)
-      ? { arrayValue: { values: value.map((stringValue) => ({ stringValue })) } }
-      : { stringValue: value },
-  }));
-}
-
-/** The time in `milliseconds` from now, in nanoseconds: too large for a number. */
-function nanoseconds(milliseconds = 0): string {
-  return `${Date.now() + milliseconds}000000`;
 }
