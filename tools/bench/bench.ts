@@ -22,7 +22,7 @@ Measures, as ratios to a baseline of the same run, and prints Markdown tables:
   call      an instrumented call to the model against the bare call
   prompt    how soon npm start prompts and replies, against npm with nothing to run
   services  POST /ask through both services of step 04, with telemetry against without
-  collector spans through step 05's Collector into Jaeger, against the same straight into Jaeger
+  collector step 05's Collector: 30,000 spans/s offered; at full speed against the same one that changes nothing
   tests     a step's npm test against docker compose up
 Without a piece all of them, about twelve minutes. Close what else uses the processor.`;
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { cleanEnv } from '@workshop/testkit/app';
 import { execa } from 'execa';
-import { cleanEnv } from '../../shared/testkit/src/app.ts';
 import type { Pairs } from './pairs.ts';
 import { startReceiver } from './receiver.ts';
 import { median, medianError, printTable, progress, verdict } from './report.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import getPort from 'get-port';
-import { type App, canUseTerminal, startApp, startAppOnTerminal } from '../../shared/testkit/src/app.ts';
+import { freePort } from '@workshop/backends/ports';
+import { type App, canUseTerminal, startApp, startAppOnTerminal } from '@workshop/testkit/app';
 import { median, printTable, progress, verdict } from './report.ts';
 import { stepsWith } from './steps.ts';
 
@@ -78,8 +78,8 @@ function startIn(cwd: string, env: Record<string, string> = {}): App {
 /** Free ports: what is measured neither lands in backends that run here nor meets an app that runs here. */
 async function nowhere(): Promise<Record<string, string>> {
   return {
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${await getPort()}`,
-    OTEL_EXPORTER_PROMETHEUS_PORT: String(await getPort()),
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${await freePort()}`,
+    OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePort()),
   };
 }
 

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort, freePortPair } from '@workshop/backends/ports';
+import { cleanEnv } from '@workshop/testkit/app';
 import autocannon from 'autocannon';
 import { execa } from 'execa';
-import getPort from 'get-port';
-import { cleanEnv } from '../../shared/testkit/src/app.ts';
-import { freePortPair } from '../../shared/testkit/src/ports.ts';
 import { startReceiver } from './receiver.ts';
 import { median, printTable, progress, verdict } from './report.ts';
 
@@ -55,7 +54,7 @@ export async function benchServices(): Promise<void> {
 
 /** Starts both services, and loads them for a while. */
 async function load(nodeArgs: string[], receiverEnv: Record<string, string>): Promise<Load> {
-  const [frontend, backend, metrics] = [await getPort(), await getPort(), await freePortPair()];
+  const [frontend, backend, metrics] = [await freePort(), await freePort(), await freePortPair()];
   const start = (name: string, metricsPort: number) =>
     execa(process.execPath, [...nodeArgs, `src/${name}.ts`], {
       cwd: STEP,

@@ -2,11 +2,12 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readCompose, servicesHere } from '@workshop/backends/compose-file';
+import { keep } from '@workshop/backends/keep';
+import { chooseLane } from '@workshop/backends/lane';
+import { READY_PATHS } from '@workshop/backends/ready';
+import { cleanEnv } from '@workshop/testkit/app';
 import { execa } from 'execa';
-import { cleanEnv } from '../../shared/testkit/src/app.ts';
-import { keep } from '../../shared/testkit/src/keep.ts';
-import { readCompose, servicesHere, whyNoContainers } from '../../shared/testkit/src/lane.ts';
-import { READY_PATHS } from '../../shared/testkit/src/ready.ts';
 import { median, printTable, progress, verdict } from './report.ts';
 import { stepsWith } from './steps.ts';
 
@@ -20,11 +21,8 @@ const READY_TIMEOUT_MS = 60_000;
 export async function benchTests(): Promise<void> {
   const rows: string[][] = [];
   for (const { name, path } of await stepsWith('compose.yaml')) {
-    const reason = await whyNoContainers(await readCompose(path));
-    if (reason) {
-      console.log(`\ntests: skipped: ${reason}`);
-      return;
-    }
+    const chosen = await chooseLane(path);
+    if (chosen.lane === 'local') return console.log(`\ntests: skipped: ${chosen.reason}`);
     const bare: number[] = [];
     const tests: number[] = [];
     let passed = true;

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { keepGroup } from '@workshop/backends/keep';
 import { execa, type Options } from 'execa';
 import { expect } from 'vitest';
-import { keepGroup } from './keep.ts';
 
 const APP_TIMEOUT_MS = 60_000;
 

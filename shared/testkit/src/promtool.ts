@@ -1,5 +1,5 @@
+import { readCompose } from '@workshop/backends/compose-file';
 import { execa } from 'execa';
-import { readCompose } from './lane.ts';
 
 /** Runs promtool, which is in Prometheus's image, in the step's folder. */
 export async function promtool(args: string[], input = '') {

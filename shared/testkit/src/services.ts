@@ -1,8 +1,7 @@
-import getPort from 'get-port';
+import { freePort, freePortPair } from '@workshop/backends/ports';
 import { expect, vi } from 'vitest';
 import { startApp } from './app.ts';
 import { appEnv } from './backends.ts';
-import { freePortPair } from './ports.ts';
 
 export type Asked = { status: number; body: Record<string, unknown> & { traceId: string } };
 export type Services = Awaited<ReturnType<typeof startServices>>;
@@ -12,7 +11,7 @@ export type Services = Awaited<ReturnType<typeof startServices>>;
  * `scraped` has Prometheus scrape them: one at a time. Ended by `await using`.
  */
 export async function startServices(options: { env?: Record<string, string>; cwd?: string; scraped?: boolean } = {}) {
-  const [frontend, backend] = [await getPort(), await getPort()];
+  const [frontend, backend] = [await freePort(), await freePort()];
   const url = `http://localhost:${frontend}`;
   const app = startApp([], {
     ...(options.cwd && { cwd: options.cwd }),

@@ -1,80 +1,58 @@
-import getPort from 'get-port';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Backends, startBackends } from '@workshop/backends/start';
 import type { TestProject } from 'vitest/node';
-import { startContainers } from './containers.ts';
-import { startDevtools } from './devtools.ts';
-import { readCompose, whyNoContainers, whyNoGrafana } from './lane.ts';
-import { freePortPair } from './ports.ts';
-
-/** What the tests are told of the backends. */
-export type Provided = {
-  lane: 'containers' | 'local';
-  /** Why there are no backends: every test fails with it. */
-  problem?: string;
-  /** The Compose project of the containers. */
-  project?: string;
-  /** Why there is no Grafana, in either lane. */
-  noGrafana?: string | undefined;
-  /** For the app: where to send and where to be scraped. */
-  env: Record<string, string>;
-  /** The page and API that traces are read from. */
-  tracesUrl: string;
-};
+import { stepDir } from './app.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    backends: Provided;
+    /** `problem`: why there are no backends; every test fails with it. */
+    backends: Backends & { problem?: string };
   }
 }
 
 /** vitest's globalSetup of a step with backends: starts them once, in the lane at hand, and takes them down at the end. */
 export default async function setup(project: TestProject) {
-  const step = project.config.root;
-  const wanted = process.env.BACKENDS || undefined;
   try {
-    if (wanted && wanted !== 'containers' && wanted !== 'local') {
-      throw new Error(`BACKENDS is ${wanted}: it must be containers or local, or unset for what is possible here.`);
-    }
-    const reason = wanted === 'local' ? 'BACKENDS=local' : await whyNoContainers(await readCompose(step));
-    if (reason && wanted === 'containers') throw new Error(`BACKENDS=containers, but ${reason}.`);
-    return reason ? await local(project, reason) : await containers(project, step);
+    const { backends, stop } = await startBackends(project.config.root, collectorConfig());
+    project.provide('backends', backends);
+    console.log(`Backends: ${describe(backends)}.`);
+    return async () => {
+      await stop();
+      console.log(`Backends: ${describe(backends)}. ${proof(backends, project)}`);
+    };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     // Nothing is skipped: every test fails with the problem.
-    project.provide('backends', { lane: 'containers', problem, env: {}, tracesUrl: '' });
+    project.provide('backends', { lane: 'containers', without: [], env: {}, problem });
     const [firstLine] = problem.split('\n');
     console.log(`Backends: none. ${firstLine}`);
     return () => console.log(`Backends: none. ${firstLine}`);
   }
 }
 
-async function containers(project: TestProject, step: string) {
-  const started = await startContainers(step);
-  const env = { ...started.env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${started.env.OTLP_PORT}` };
-  const tracesUrl = `http://localhost:${started.env.JAEGER_UI_PORT}`;
-  const compose = await readCompose(step);
-  const noGrafana = await whyNoGrafana(compose);
-  const without = compose.services.grafana && noGrafana ? `, without Grafana: ${noGrafana}` : '';
-  project.provide('backends', { lane: 'containers', project: started.project, noGrafana, env, tracesUrl });
-  console.log(`Backends: containers, from this step's compose.yaml${without}.`);
-  return async () => {
-    await started.stop();
-    console.log(`Backends: containers${without}. What passed has landed in real backends.`);
-  };
+/** The Collector's configuration: part of what an attendee works on, where the other files are always the step's. */
+function collectorConfig(): Record<string, string> {
+  const config = join(stepDir, 'collector.yaml');
+  return existsSync(config) ? { COLLECTOR_CONFIG: config } : {};
 }
 
-async function local(project: TestProject, reason: string) {
-  const devtools = await startDevtools(await getPort());
-  const env = {
-    OTEL_EXPORTER_OTLP_ENDPOINT: devtools.url,
-    OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePortPair()),
-    JAEGER_UI_PORT: new URL(devtools.url).port,
-  };
-  project.provide('backends', { lane: 'local', noGrafana: 'the local lane has none', env, tracesUrl: devtools.url });
-  console.log(`Backends: local (${reason}).`);
-  return async () => {
-    await devtools.stop();
-    console.log(
-      `Backends: local (${reason}). What passed left the process and decodes; only BACKENDS=containers proves that it lands.`,
-    );
-  };
+function describe({ lane, reason, without }: Backends): string {
+  if (reason) return `${lane} (${reason})`;
+  return without.length > 0 ? `${lane}, WITHOUT=${without}` : lane;
+}
+
+/** What a run has proved, and what not. */
+function proof({ lane, without }: Backends, project: TestProject): string {
+  if (lane === 'local')
+    return 'What passed left the process and decodes; only BACKENDS=containers proves that it lands.';
+  const landed = 'What passed has landed in real backends.';
+  return without.length > 0
+    ? `${landed} Not proved, as they need ${without}: ${skippedFor(without, project)} tests.`
+    : landed;
+}
+
+function skippedFor(without: string[], project: TestProject): number {
+  const tests = project.vitest.state.getTestModules().flatMap(({ children }) => [...children.allTests('skipped')]);
+  return tests.filter(({ fullName }) => fullName.includes(`WITHOUT=${without}`)).length;
 }

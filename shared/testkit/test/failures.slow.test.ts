@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { chmod, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { startDevtools } from '@workshop/backends/devtools';
+import { startBackends } from '@workshop/backends/start';
 import { execa } from 'execa';
 import { describe, test } from 'vitest';
-import { startContainers } from '../src/containers.ts';
-import { startDevtools } from '../src/devtools.ts';
 import { alive, family, freePorts, jaegerCompose, noContainers, prometheus, smallStep, steps } from './small-step.ts';
 
 const windows = process.platform === 'win32';
@@ -167,7 +167,7 @@ describe.skipIf(noContainers).concurrent(`containers that fail (${noContainers ?
     test(name, async ({ expect }) => {
       await using step = await smallStep({ 'compose.yaml': await compose(), 'prometheus.yml': config });
       const started = Date.now();
-      const { message } = await startContainers(step.dir).then(
+      const { message } = await startBackends(step.dir).then(
         () => Promise.reject(new Error('The containers start.')),
         (reason: Error) => reason,
       );

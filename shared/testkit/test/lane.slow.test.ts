@@ -1,5 +1,5 @@
+import { startBackends } from '@workshop/backends/start';
 import { expect, test } from 'vitest';
-import { startContainers } from '../src/containers.ts';
 import { jaegerCompose, noContainers, smallStep } from './small-step.ts';
 
 test.skipIf(noContainers)(
@@ -8,7 +8,7 @@ test.skipIf(noContainers)(
     const wrongPort = `    ports: ["127.0.0.1:\${JAEGER_UI_PORT-16686}:3100"]`;
     await using step = await smallStep({ 'compose.yaml': jaegerCompose(wrongPort) });
 
-    await expect(startContainers(step.dir)).rejects.toThrow(
+    await expect(startBackends(step.dir)).rejects.toThrow(
       /^jaeger runs, but http:\S+ does not answer 200 within 30 s\. Its last lines:\n.*Everything is ready/s,
     );
   },

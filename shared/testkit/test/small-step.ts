@@ -2,9 +2,10 @@ import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promise
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { readCompose } from '@workshop/backends/compose-file';
+import { whyNoContainers } from '@workshop/backends/lane';
+import { cleanEnv } from '@workshop/testkit/app';
 import { execa, type Options } from 'execa';
-import { cleanEnv } from '../src/app.ts';
-import { readCompose, whyNoContainers } from '../src/lane.ts';
 
 const testkit = join(import.meta.dirname, '..');
 export const steps = join(testkit, '../../steps');

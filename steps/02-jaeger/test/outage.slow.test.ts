@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { composeProject } from '@workshop/backends/compose';
 import { type App, runApp, startApp } from '@workshop/testkit/app';
 import { localLane } from '@workshop/testkit/backends';
 import { repliesIn, traceIdsIn } from '@workshop/testkit/console';
-import { ownCompose } from '@workshop/testkit/own';
 import getPort from 'get-port';
 import { describe, expect, test } from 'vitest';
 
@@ -53,7 +53,7 @@ describe.skipIf(localLane)('with a Jaeger of its own (local lane: there is none)
   const lands = { timeout: 30_000, interval: 250 };
 
   test('Jaeger started later: what is asked then lands', async () => {
-    await using compose = await ownCompose();
+    await using compose = await composeProject();
     await using app = startApp([], { env: compose.env });
     await ask(app);
     await expect.poll(() => app.stderr, lands).toContain('Telemetry was not sent');
@@ -65,13 +65,13 @@ describe.skipIf(localLane)('with a Jaeger of its own (local lane: there is none)
   });
 
   test('Jaeger stopped in the middle: the app answers all the time, and what is asked afterwards lands', async () => {
-    await using compose = await ownCompose();
+    await using compose = await composeProject();
     await compose.up(step);
     await using app = startApp([], { env: compose.env });
     await ask(app);
     await expect.poll(() => compose.hasTrace(latest(app)), lands).toBe(true);
 
-    await compose.stop(step, 'jaeger');
+    await compose.stop('jaeger');
     await ask(app);
     await expect.poll(() => app.stderr, lands).toContain('Telemetry was not sent');
 

@@ -1,5 +1,5 @@
 import { type App, runApp, startApp } from '@workshop/testkit/app';
-import { appEnv, backends, findSpans, findTrace, localLane } from '@workshop/testkit/backends';
+import { appEnv, findSpans, findTrace, localLane, tracesUrl } from '@workshop/testkit/backends';
 import { repliesIn, traceIdsIn } from '@workshop/testkit/console';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -78,7 +78,7 @@ test('the console stays free for the conversation', () => {
 
 test.skipIf(localLane)('the link under the reply answers (only Jaeger has this page)', async () => {
   const [, link] = /^Trace: \w+ {2}(\S+)$/m.exec(run.stdout) ?? [];
-  expect(link).toBe(`${backends.tracesUrl}/trace/${traceIdsIn(run.stdout)[0]}`);
+  expect(link).toBe(`${tracesUrl}/trace/${traceIdsIn(run.stdout)[0]}`);
   expect((await fetch(String(link))).status).toBe(200);
 });
 
@@ -89,7 +89,7 @@ test.skipIf(localLane)("Jaeger's search finds a failed question by error.type (l
 
   // What the page asks: https://www.jaegertracing.io/docs/latest/architecture/apis
   const query = new URLSearchParams({ service: 'llm-app', tags: '{"error.type":"malformed_response"}' });
-  const found = (await (await fetch(`${backends.tracesUrl}/api/traces?${query}`)).json()) as {
+  const found = (await (await fetch(`${tracesUrl}/api/traces?${query}`)).json()) as {
     data: { traceID: string }[];
   };
   expect(found.data.map(({ traceID }) => traceID)).toContain(traceId);

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { composeProject } from '@workshop/backends/compose';
 import { startApp } from '@workshop/testkit/app';
 import { localLane } from '@workshop/testkit/backends';
 import { traceIdsIn } from '@workshop/testkit/console';
-import { ownCompose } from '@workshop/testkit/own';
 import { expect, test } from 'vitest';
 
 const step = join(import.meta.dirname, '..');
@@ -11,21 +11,21 @@ const before = join(step, '../02-jaeger');
 const soon = { timeout: 30_000, interval: 250 };
 
 test.skipIf(localLane)('what a person does: up in step 02, ask, on to step 03 (local lane: no Docker)', async () => {
-  await using compose = await ownCompose();
+  await using compose = await composeProject();
   await compose.up(before);
-  expect(await compose.services()).toEqual(['jaeger']);
+  expect(await compose.running()).toEqual(['jaeger']);
   await answers(compose, before);
 
   await compose.up(step);
-  expect(await compose.services()).toEqual(['jaeger', 'prometheus']);
+  expect(await compose.running()).toEqual(['jaeger', 'prometheus']);
   await answers(compose, step);
 
   await compose.up(before);
-  expect(await compose.services(), 'prometheus is an orphan in step 02').toEqual(['jaeger']);
+  expect(await compose.running(), 'prometheus is an orphan in step 02').toEqual(['jaeger']);
 });
 
 /** Asks in a step, as its README says, and opens the link under the reply. */
-async function answers(compose: Awaited<ReturnType<typeof ownCompose>>, cwd: string): Promise<void> {
+async function answers(compose: Awaited<ReturnType<typeof composeProject>>, cwd: string): Promise<void> {
   const { env } = compose;
   await using app = startApp([], { cwd, env });
   app.type('What is a trace?\n');

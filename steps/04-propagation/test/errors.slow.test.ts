@@ -1,7 +1,7 @@
+import type { Span } from '@workshop/backends/spans';
 import { findTrace } from '@workshop/testkit/backends';
 import { send, startProvider } from '@workshop/testkit/provider';
 import { post, type Services, startServices } from '@workshop/testkit/services';
-import type { Span } from '@workshop/testkit/spans';
 import getPort from 'get-port';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 

@@ -1,6 +1,6 @@
+import { freePortPair } from '@workshop/backends/ports';
 import { canUseTerminal, startApp, startAppOnTerminal } from '@workshop/testkit/app';
 import { appEnv, findTrace } from '@workshop/testkit/backends';
-import { freePortPair } from '@workshop/testkit/ports';
 import { completion, send, startProvider } from '@workshop/testkit/provider';
 import { startServices } from '@workshop/testkit/services';
 import { expect, test } from 'vitest';

@@ -1,6 +1,6 @@
+import type { Span } from '@workshop/backends/spans';
 import { findSpans } from '@workshop/testkit/backends';
 import { startServices } from '@workshop/testkit/services';
-import type { Span } from '@workshop/testkit/spans';
 import { expect, test } from 'vitest';
 
 const QUESTIONS = 100;

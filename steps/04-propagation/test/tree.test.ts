@@ -1,6 +1,6 @@
+import type { Span } from '@workshop/backends/spans';
 import { appEnv, findSeries, findSpans, findTrace, localLane, metricsPage, promQl } from '@workshop/testkit/backends';
 import { type Asked, type Services, startServices } from '@workshop/testkit/services';
-import type { Span } from '@workshop/testkit/spans';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const HINT =

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { composeProject } from '@workshop/backends/compose';
 import { appEnv, localLane, prometheus } from '@workshop/testkit/backends';
-import { ownCompose } from '@workshop/testkit/own';
 import { copyStep, edit } from '@workshop/testkit/readme';
 import { type Services, startServices } from '@workshop/testkit/services';
 import { describe, expect, test } from 'vitest';
@@ -49,13 +49,13 @@ describe.skipIf(localLane)('alerts fire in the running Prometheus (local lane: t
     await edit(config, 'queue_size: 100000', 'queue_size: 100');
     await edit(config, 'min_size: 512', 'min_size: 10');
     await edit(config, 'max_size: 2048', 'max_size: 20');
-    await using compose = await ownCompose({ COLLECTOR_CONFIG: config });
+    await using compose = await composeProject({ COLLECTOR_CONFIG: config });
     await compose.up(step);
     await using services = await startServices({ env: compose.env });
     await using _asking = keepAsking(services);
     const alerts = () => firing(compose.env.PROMETHEUS_PORT);
 
-    await compose.stop(step, 'jaeger');
+    await compose.stop('jaeger');
     await expect
       .poll(alerts, soon)
       .toEqual(
@@ -65,7 +65,7 @@ describe.skipIf(localLane)('alerts fire in the running Prometheus (local lane: t
           'CollectorRefusing otlp',
         ]),
       );
-    await compose.stop(step, 'collector');
+    await compose.stop('collector');
     await expect.poll(alerts, soon).toEqual(expect.arrayContaining(['CollectorDown collector:8889']));
   });
 

@@ -1,4 +1,4 @@
-import { appEnv, findTrace, localLane, logQl, prometheus, promQl } from '@workshop/testkit/backends';
+import { appEnv, findTrace, localLane, logsQl, prometheus, promQl } from '@workshop/testkit/backends';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { links, linksOf, panels, type Target } from './dashboard.ts';
 import { startTraffic } from './traffic.ts';
@@ -28,10 +28,10 @@ describe.skipIf(localLane)('the dashboard, asked of Prometheus and Loki directly
     await findTrace(traceId, 'an exemplar names a trace that is not there.', 5);
 
     const { logs, metrics } = linksOf(traceId, 'backend');
-    await expect.poll(() => logQl(logs), soon).toHaveLength(1);
+    await expect.poll(() => logsQl(logs), soon).toHaveLength(1);
     for (const query of metrics) expect(await promQl(query), query).not.toEqual([]);
 
-    const [record] = await logQl(logs);
+    const [record] = await logsQl(logs);
     for (const { matcherType, matcherRegex } of links.derivedFields) {
       expect(matcherType).toBe('label');
       expect(record?.attributes[matcherRegex]).toBe(traceId);

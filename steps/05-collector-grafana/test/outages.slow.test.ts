@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { localLane, logQl, promQl } from '@workshop/testkit/backends';
-import { ownCompose } from '@workshop/testkit/own';
+import { composeProject } from '@workshop/backends/compose';
+import { localLane, logsQl, promQl } from '@workshop/testkit/backends';
 import { type Services, startServices } from '@workshop/testkit/services';
 import { describe, expect, test } from 'vitest';
 import { attributes, hex, nanoseconds, sendOtlp } from './otlp.ts';
@@ -12,14 +12,14 @@ const lands = { timeout: 30_000, interval: 250 };
 describe.skipIf(localLane)('with backends of their own (local lane: there are none)', () => {
   test('what a person does: up in step 04, on to this step, and back', async () => {
     const before = join(step, '../04-propagation');
-    await using compose = await ownCompose();
+    await using compose = await composeProject();
     for (const [cwd, running] of [
       [before, ['jaeger', 'prometheus']],
       [step, ['collector', 'jaeger', 'loki', 'prometheus']],
       [before, ['jaeger', 'prometheus']],
     ] as const) {
       await compose.up(cwd);
-      expect(await compose.services()).toEqual(expect.arrayContaining([...running]));
+      expect(await compose.running()).toEqual(expect.arrayContaining([...running]));
       await using services = await startServices({ cwd, env: compose.env });
       const traceId = await ask(services);
       await expect.poll(() => compose.hasTrace(traceId), lands).toBe(true);
@@ -27,7 +27,7 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
   });
 
   test('the Collector started after the services: they answer, and what is asked then lands', async () => {
-    await using compose = await ownCompose();
+    await using compose = await composeProject();
     await using services = await startServices({ env: compose.env });
     await ask(services);
     await expect.poll(() => services.app.stderr, lands).toContain('Telemetry was not sent');
@@ -39,14 +39,14 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
   });
 
   test('Jaeger and Loki stopped and started: what was asked meanwhile is there', async () => {
-    await using compose = await ownCompose();
+    await using compose = await composeProject();
     await compose.up(step);
     await using services = await startServices({ env: compose.env });
     const before = await ask(services);
     await expect.poll(() => compose.hasTrace(before), lands).toBe(true);
 
-    await compose.stop(step, 'jaeger');
-    await compose.stop(step, 'loki');
+    await compose.stop('jaeger');
+    await compose.stop('loki');
     const meanwhile = [await ask(services), await ask(services)];
     await expect.poll(() => queued(compose.env), lands).toEqual({ 'otlp_http/jaeger': 10, 'otlp_http/loki': 2 });
     await compose.up(step);
@@ -60,13 +60,13 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
   });
 
   test('the Collector killed while Jaeger is down: what it had accepted is on its disk, and lands', async () => {
-    await using compose = await ownCompose();
+    await using compose = await composeProject();
     await compose.up(step);
     await using services = await startServices({ env: compose.env });
-    await compose.stop(step, 'jaeger');
+    await compose.stop('jaeger');
     const accepted = [await ask(services), await ask(services)];
     await expect.poll(() => queued(compose.env), lands).toMatchObject({ 'otlp_http/jaeger': 10 });
-    await compose.kill(step, 'collector');
+    await compose.kill('collector');
     await ask(services);
     // Longer than a connection would take to come back by itself.
     await sleep(1_000);
@@ -76,7 +76,7 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
   });
 
   test('a flood: all that is sent is taken, Jaeger keeps the latest traces and its memory', async () => {
-    await using compose = await ownCompose();
+    await using compose = await composeProject();
     await compose.up(step);
     const traceIds: string[] = [];
     for (let request = 0; request < 200; request += 1) {
@@ -87,7 +87,7 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
     const [first, last] = [String(traceIds[0]), String(traceIds.at(-1))];
     await expect.poll(() => compose.hasTrace(last), lands).toBe(true);
     expect(await compose.hasTrace(first), 'Jaeger keeps more traces than its memory holds').toBe(false);
-    expect(await compose.services()).toEqual(expect.arrayContaining(['collector', 'jaeger', 'loki', 'prometheus']));
+    expect(await compose.running()).toEqual(expect.arrayContaining(['collector', 'jaeger', 'loki', 'prometheus']));
     await expect.poll(() => queued(compose.env), lands).toMatchObject({ 'otlp_http/jaeger': 0 });
   });
 });
@@ -112,11 +112,11 @@ async function ask(services: Services): Promise<string> {
 }
 
 /** What waits in the Collector's queues, by exporter. */
-async function queued(env: { PROMETHEUS_PORT: string }): Promise<Record<string, number>> {
+async function queued(env: { PROMETHEUS_PORT?: string }): Promise<Record<string, number>> {
   const series = await promQl('otelcol_exporter_queue_size', env.PROMETHEUS_PORT);
   return Object.fromEntries(series.map(({ labels, value }) => [labels.exporter, value]));
 }
 
-function logsOf(traceId: string, env: { LOKI_PORT: string }) {
-  return logQl(`{service_name="backend"} | trace_id="${traceId}"`, env.LOKI_PORT);
+function logsOf(traceId: string, env: { VICTORIALOGS_PORT?: string }) {
+  return logsQl(`{service_name="backend"} | trace_id="${traceId}"`, env.VICTORIALOGS_PORT);
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { composeProject } from '@workshop/backends/compose';
 import { localLane } from '@workshop/testkit/backends';
-import { ownCompose } from '@workshop/testkit/own';
 import { changedLines, copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
 import { startServices } from '@workshop/testkit/services';
 import { describe, expect, test } from 'vitest';
@@ -102,7 +102,7 @@ test.skipIf(localLane)(
       step,
       diffs.filter((diff) => diff.includes('b/collector.yaml')),
     );
-    await using compose = await ownCompose({ COLLECTOR_CONFIG: join(solved.dir, 'collector.yaml') });
+    await using compose = await composeProject({ COLLECTOR_CONFIG: join(solved.dir, 'collector.yaml') });
     await compose.up(step);
     await using services = await startServices({
       env: { ...compose.env, OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true' },

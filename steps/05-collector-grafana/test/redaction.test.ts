@@ -1,4 +1,4 @@
-import { findSpans, findTrace, localLane, logQl, promQl } from '@workshop/testkit/backends';
+import { findSpans, findTrace, localLane, logsQl, promQl } from '@workshop/testkit/backends';
 import { post, startServices } from '@workshop/testkit/services';
 import { describe, expect, test } from 'vitest';
 import { attributes, hex, nanoseconds, sendOtlp } from './otlp.ts';
@@ -57,7 +57,7 @@ describe.skipIf(localLane)('secrets are masked by the Collector (local lane: the
     };
     await sendOtlp('logs', { resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords: [record] }] }] });
 
-    const landed = () => logQl(`{service_name="planted"} | trace_id="${traceId}"`);
+    const landed = () => logsQl(`{service_name="planted"} | trace_id="${traceId}"`);
     await expect.poll(landed, { ...soon, message: HINT }).toHaveLength(1);
     const [stored] = await landed();
     expect(stored).toMatchObject({ body: masked, attributes: { note: masked, api_key: '****', harmless: 'harmless' } });

@@ -1,3 +1,4 @@
+import type { Span } from '@workshop/backends/spans';
 import {
   findLogs,
   findSeries,
@@ -9,7 +10,6 @@ import {
 } from '@workshop/testkit/backends';
 import { completion, send, startProvider } from '@workshop/testkit/provider';
 import { type Asked, type Services, startServices } from '@workshop/testkit/services';
-import type { Span } from '@workshop/testkit/spans';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const TRACES =

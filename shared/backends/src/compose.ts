@@ -1,99 +1,90 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { DockerComposeEnvironment, Wait } from 'testcontainers';
-import { stepDir } from './app.ts';
-import { keep, type TakeDown } from './keep.ts';
-import { type Compose, readCompose, servicesHere } from './lane.ts';
-import { freePortPair } from './ports.ts';
+import { type Port, portsOf, readCompose, servicesHere } from './compose-file.ts';
+import { keep } from './keep.ts';
+import { freePort, freePortPair } from './ports.ts';
 import { READY_PATHS } from './ready.ts';
 
 const READY_TIMEOUT_MS = 30_000;
 const LAST_LINES = 20;
 
-export type Started = {
-  project: string;
-  /** The variables of compose.yaml and of the app, set to the ports that were free. */
-  env: Record<string, string>;
-  stop: TakeDown;
-};
+export type ComposeProject = Awaited<ReturnType<typeof composeProject>>;
 
 /**
- * Starts a step's compose.yaml on free ports and waits until its backends answer.
- * Throws an Error with the last lines of whatever died.
+ * A Compose project of its own for steps' compose.yaml files, on free ports that stay the same over a restart, with further
+ * `variables` of compose.yaml. Nothing runs before `up`; all is taken down by `await using`, or when this process ends,
+ * however it ends.
  */
-export async function startContainers(step: string): Promise<Started> {
-  const compose = await readCompose(step);
+export async function composeProject(variables: Record<string, string> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'otel-workshop-'));
   const project = basename(folder).toLowerCase();
-  const stop = await keep(folder, project);
-  try {
-    const metricsPort = await freePortPair();
-    const services = await servicesHere(compose);
-    const ports = portsOf(compose, services);
-    const environment = await new DockerComposeEnvironment(step, 'compose.yaml')
-      .withProjectName(project)
-      .withAutoCleanup(false)
-      // None: the default one runs a shell in the container, and one that fails takes the logs down with it.
-      .withDefaultWaitStrategy(Wait.forAll([]))
-      // An empty variable makes Docker choose a free port.
-      .withEnvironment({
-        ...Object.fromEntries(ports.map(({ variable }) => [variable, ''])),
-        PROMETHEUS_CONFIG: await copyConfig(step, folder, metricsPort),
-        COLLECTOR_CONFIG: collectorConfig(step),
-      })
-      .up(services)
-      .catch(async (error: unknown) => Promise.reject((await whoDied(project)) ?? cleared(error, step)));
-    await allAlive(project);
-    const mapped = ports.map(({ service, variable, port }) => [
-      variable,
-      String(environment.getContainer(`${service}-1`).getMappedPort(port)),
-    ]);
-    const env: Record<string, string> = {
-      ...Object.fromEntries(mapped),
-      OTEL_EXPORTER_PROMETHEUS_PORT: String(metricsPort),
-    };
-    await ready(project, ports, env);
-    return { project, env, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const takeDown = await keep(folder, project);
+  const otlpPort = String(await freePort());
+  const metricsPort = await freePortPair();
+  const env: Record<string, string> = {
+    OTLP_PORT: otlpPort,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${otlpPort}`,
+    OTEL_EXPORTER_PROMETHEUS_PORT: String(metricsPort),
+  };
+  const compose = (...args: string[]) => execa('docker', ['compose', '-p', project, ...args]);
+
+  return {
+    project,
+    /** For the app: where to send and where to be scraped; and the ports of all backends that have been started. */
+    env,
+    /** Starts what a step's compose.yaml names, ends what another's did, and waits until all of it answers. */
+    async up(step: string): Promise<void> {
+      const file = await readCompose(step);
+      const services = servicesHere(file);
+      const ports = portsOf(file, services);
+      for (const { variable } of ports) env[variable] ??= String(await freePort());
+      await new DockerComposeEnvironment(step, 'compose.yaml')
+        .withProjectName(project)
+        .withAutoCleanup(false)
+        // None: the default one runs a shell in the container, and one that fails takes the logs down with it.
+        .withDefaultWaitStrategy(Wait.forAll([]))
+        .withClientOptions({ commandOptions: ['--remove-orphans'] })
+        .withEnvironment({ ...env, PROMETHEUS_CONFIG: await copyConfig(step, folder, metricsPort), ...variables })
+        .up(services)
+        .catch(async (error: unknown) => Promise.reject((await whoDied(project)) ?? cleared(error, step)));
+      await ready(project, ports, env);
+    },
+    stop: (service: string) => compose('stop', service),
+    /** Ends a service at once, as a crash does. */
+    kill: (service: string) => compose('kill', service),
+    /** The names of the services that run, in order. */
+    async running(): Promise<string[]> {
+      const { stdout } = await compose('ps', '--services');
+      return stdout.split('\n').filter(Boolean).sort();
+    },
+    /** Whether Jaeger has the trace; false while it does not answer. */
+    hasTrace: (traceId: string) => answers(`http://localhost:${env.JAEGER_UI_PORT}/api/v3/traces/${traceId}`),
+    /** The trace in Jaeger, one text. */
+    async trace(traceId: string): Promise<string> {
+      const response = await fetch(`http://localhost:${env.JAEGER_UI_PORT}/api/v3/traces/${traceId}`);
+      return response.text();
+    },
+    [Symbol.asyncDispose]: takeDown,
+  };
 }
 
-export type Port = { service: string; variable: string; port: number };
-
-/** The ports that services of a compose file publish: `127.0.0.1:${VARIABLE-default}:port`. */
-export function portsOf({ services }: Compose, names: string[]): Port[] {
-  return names.flatMap((service) =>
-    (services[service]?.ports ?? []).flatMap((entry) => {
-      const [, variable, port] = /\$\{(\w+)-\d+\}:(\d+)$/.exec(entry) ?? [];
-      return variable ? [{ service, variable, port: Number(port) }] : [];
-    }),
-  );
-}
-
-/** The Collector's configuration: part of what an attendee works on, where the other files are always the step's. */
-function collectorConfig(step: string): string {
-  const own = join(stepDir, 'collector.yaml');
-  return existsSync(own) ? own : join(step, 'collector.yaml');
-}
-
-/** Prometheus's configuration with the test's ports for the apps', as a file of its own. */
+/** Prometheus's configuration with the project's ports for the apps', as a file of its own. */
 async function copyConfig(step: string, folder: string, metricsPort: number): Promise<string> {
   const config = await readFile(join(step, 'prometheus.yml'), 'utf8').catch(() => '');
-  const copy = join(folder, 'prometheus.yml');
+  const copy = join(folder, `${basename(step)}.yml`);
   const here = config.replaceAll(':8000', `:${metricsPort}`).replaceAll(':8001', `:${metricsPort + 1}`);
   await writeFile(copy, here, { mode: 0o644 });
   return copy;
 }
 
 /** Waits until the backends answer. Throws an Error with the last lines of the one that does not. */
-export async function ready(project: string, ports: Port[], env: Record<string, string>): Promise<void> {
+async function ready(project: string, ports: Port[], env: Record<string, string>): Promise<void> {
   const deadline = Date.now() + READY_TIMEOUT_MS;
+  await allAlive(project);
   for (const { service, variable, port } of ports) {
     if (!READY_PATHS[port]) continue;
     const url = `http://localhost:${env[variable]}${READY_PATHS[port]}`;
@@ -113,7 +104,7 @@ export async function ready(project: string, ports: Port[], env: Record<string, 
 }
 
 /** Whether an address answers with success, now. */
-export async function answers(url: string): Promise<boolean> {
+async function answers(url: string): Promise<boolean> {
   return fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
     ({ ok }) => ok,
     () => false,
@@ -121,9 +112,9 @@ export async function answers(url: string): Promise<boolean> {
 }
 
 /** The last lines of a service's log, one text. */
-export async function lastLines(project: string, service = ''): Promise<string> {
+export async function lastLines(project: string, service: string): Promise<string> {
   const args = ['compose', '-p', project, 'logs', '--no-log-prefix', '--tail', String(LAST_LINES), service];
-  const { all } = await execa('docker', args.filter(Boolean), { reject: false, all: true });
+  const { all } = await execa('docker', args, { reject: false, all: true });
   return all;
 }
 

@@ -1,33 +1,29 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ExecaError, execa } from 'execa';
-import { parse } from 'yaml';
+import { type ComposeFile, isOptional, readCompose, servicesHere } from './compose-file.ts';
 
 const ENGINE_TIMEOUT_MS = 4_000;
-const REGISTRY_TIMEOUT_MS = 5_000;
+const REGISTRY_TIMEOUT_MS = 60_000;
+const REMIND_MS = 10_000;
 
-export type Compose = { services: Record<string, { image: string; ports?: string[] }> };
-
-/** Reads the step's compose.yaml. Throws an Error that names the file and the line when it cannot. */
-export async function readCompose(step: string): Promise<Compose> {
-  const path = join(step, 'compose.yaml');
-  try {
-    const compose = parse(await readFile(path, 'utf8'));
-    if (!compose?.services) throw new Error('it names no services.');
-    return compose;
-  } catch (error) {
-    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message.trim() : error}`);
-  }
-}
-
-/** A page for people: where its image cannot be had, the rest is started and tested without it. */
-const OPTIONAL = 'grafana';
+export type Lane = { lane: 'containers' } | { lane: 'local'; reason: string };
 
 /**
- * Says why these images, Grafana's apart, cannot be run in containers here, in one line; undefined when they can.
- * Pulls what is missing.
+ * The lane that a step's backends take: what BACKENDS says, or else containers where all of its images can be had.
+ * Throws an Error when BACKENDS=containers and they cannot, or when BACKENDS or WITHOUT is wrong.
  */
-export async function whyNoContainers({ services }: Compose): Promise<string | undefined> {
+export async function chooseLane(step: string): Promise<Lane> {
+  const wanted = process.env.BACKENDS || undefined;
+  if (wanted && wanted !== 'containers' && wanted !== 'local') {
+    throw new Error(`BACKENDS is ${wanted}: it must be containers or local, or unset for what is possible here.`);
+  }
+  if (wanted === 'local') return { lane: 'local', reason: 'BACKENDS=local' };
+  const reason = await whyNoContainers(await readCompose(step));
+  if (reason && wanted) throw new Error(`BACKENDS=containers, but ${reason}.`);
+  return reason ? { lane: 'local', reason } : { lane: 'containers' };
+}
+
+/** Says why a step's backends cannot be run in containers here, in one line; undefined when they can. Pulls what is missing. */
+export async function whyNoContainers(compose: ComposeFile): Promise<string | undefined> {
   const engine = await docker(['version', '--format', '{{.Server.Version}}'], ENGINE_TIMEOUT_MS);
   if (engine === 'ENOENT') return 'Docker is not installed: https://docs.docker.com/get-started/get-docker';
   if (engine === 'timeout')
@@ -38,36 +34,18 @@ export async function whyNoContainers({ services }: Compose): Promise<string | u
   if (await docker(['compose', 'version'], ENGINE_TIMEOUT_MS))
     return 'Docker Compose v2 is missing: https://docs.docker.com/compose/install';
   await useContext();
-  for (const [name, { image }] of Object.entries(services)) {
-    const failure = name === OPTIONAL ? undefined : await whyNoImage(image);
-    if (failure) return failure;
+  for (const service of servicesHere(compose)) {
+    const failure = await whyNoImage(String(compose.services[service]?.image));
+    if (failure) return isOptional(service) ? `${failure} (WITHOUT=${service} does without it)` : failure;
   }
   return undefined;
 }
 
-/** Says why a step's Grafana cannot be run here, where containers can; undefined when it can. Pulls it when missing. */
-export async function whyNoGrafana({ services }: Compose): Promise<string | undefined> {
-  const grafana = services[OPTIONAL];
-  return grafana ? whyNoImage(grafana.image) : 'this step has none';
-}
-
-/** The services of a step that can be started here, where containers can: all, or all but Grafana. */
-export async function servicesHere(compose: Compose): Promise<string[]> {
-  const names = Object.keys(compose.services);
-  return (await whyNoGrafana(compose)) ? names.filter((name) => name !== OPTIONAL) : names;
-}
-
-/** What could not be pulled, and why: it is not tried again. */
-const refused = new Map<string, string>();
-
 async function whyNoImage(image: string): Promise<string | undefined> {
-  if (refused.has(image)) return refused.get(image);
   if (!(await docker(['image', 'inspect', image], ENGINE_TIMEOUT_MS))) return undefined;
   console.log(`Pulling ${image} ...`);
   const failure = await pull(image);
-  if (!failure) return undefined;
-  refused.set(image, `the image ${image} is not here and cannot be pulled: ${failure}`);
-  return refused.get(image);
+  return failure && `the image ${image} is not here and cannot be pulled: ${failure}`;
 }
 
 /** Runs the docker command; returns its first line of complaint, `ENOENT`, `timeout`, or undefined when all is well. */
@@ -80,13 +58,20 @@ async function docker(args: string[], timeout: number): Promise<string | undefin
   }
 }
 
-/** Pulls an image, however long it takes, unless the registry does not even begin. */
+/** Pulls an image, however long it takes, unless the registry does not even begin. Returns why it could not. */
 async function pull(image: string): Promise<string | undefined> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), REGISTRY_TIMEOUT_MS);
+  const reminder = setInterval(
+    () => console.log(`Still waiting for the registry of ${image} (BACKENDS=local goes without Docker) ...`),
+    REMIND_MS,
+  );
   const pulling = execa('docker', ['pull', image], { cancelSignal: silence.signal });
   // Its first line comes when the registry has answered.
-  pulling.stdout.once('data', () => clearTimeout(timer));
+  pulling.stdout.once('data', () => {
+    clearTimeout(timer);
+    clearInterval(reminder);
+  });
   try {
     await pulling;
     return undefined;
@@ -95,6 +80,7 @@ async function pull(image: string): Promise<string | undefined> {
     return complaint(error);
   } finally {
     clearTimeout(timer);
+    clearInterval(reminder);
   }
 }
 

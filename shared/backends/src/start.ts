@@ -1,0 +1,56 @@
+import { composeProject } from './compose.ts';
+import { leftOut, readCompose } from './compose-file.ts';
+import { startDevtools } from './devtools.ts';
+import { chooseLane } from './lane.ts';
+import { freePort, freePortPair } from './ports.ts';
+
+/** A step's backends as they run, or what stands in for them. */
+export type Backends = {
+  lane: 'containers' | 'local';
+  /** Why it is the local lane. */
+  reason?: string;
+  /** The services of the step that WITHOUT leaves out. */
+  without: string[];
+  /** The Compose project of the containers. */
+  project?: string;
+  /** For the app: where to send and where to be scraped; and the ports of the backends. */
+  env: Record<string, string>;
+};
+
+/**
+ * Starts a step's backends in the lane at hand, on free ports, with further `variables` of compose.yaml, and waits until they
+ * answer. They end by `stop`, or when this process ends. Throws an Error that says what died, or what cannot be had.
+ */
+export async function startBackends(
+  step: string,
+  variables: Record<string, string> = {},
+): Promise<{ backends: Backends; stop: () => Promise<void> }> {
+  const chosen = await chooseLane(step);
+  return chosen.lane === 'local' ? startLocal(chosen.reason) : startContainers(step, variables);
+}
+
+async function startContainers(step: string, variables: Record<string, string>) {
+  const { services } = await readCompose(step);
+  const compose = await composeProject(variables);
+  const stop = compose[Symbol.asyncDispose];
+  try {
+    await compose.up(step);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const without = leftOut().filter((name) => name in services);
+  return { backends: { lane: 'containers' as const, without, project: compose.project, env: compose.env }, stop };
+}
+
+async function startLocal(reason: string) {
+  const { url, stop } = await startDevtools(await freePort());
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: url,
+    OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePortPair()),
+    // Nobody listens there: no link leads to what may run on the usual ports.
+    JAEGER_UI_PORT: String(await freePort()),
+    VICTORIALOGS_PORT: String(await freePort()),
+  };
+  return { backends: { lane: 'local' as const, reason, without: [], env }, stop };
+}
