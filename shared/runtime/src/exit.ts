@@ -1,3 +1,4 @@
+// Ends a program well, however it ends: its normal end, Ctrl-C, SIGTERM, SIGHUP, an uncaught exception or rejection.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setGlobalErrorHandler } from '@opentelemetry/core';
 
@@ -7,27 +8,19 @@ const FLUSH_TIMEOUT_MS = 2_500;
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 const cleanups: (() => Promise<unknown>)[] = [];
-let flush: () => Promise<void> = async () => {};
+let flush: () => Promise<unknown> = async () => {};
 let exiting: Promise<never> | undefined;
 let reported = false;
 
-/**
- * Shuts `sdk` down once, however the program ends: its normal end, Ctrl-C, SIGTERM, SIGHUP, an uncaught exception or
- * rejection. The flush takes at most 2.5 s and keeps the exit code; then it exits. The first telemetry that cannot be sent is
- * reported in one line; OpenTelemetry by itself says nothing.
- */
-export function flushOnExit(sdk: { shutdown(): Promise<void> }): void {
-  flush = () => sdk.shutdown().catch(reportOnce);
-  setGlobalErrorHandler(reportOnce);
-  process.once('beforeExit', (code) => exit(code));
-  for (const [signal, code] of Object.entries(EXIT_CODES)) process.on(signal, () => exit(code));
-  // Whoever read our output has gone, as `head` does. Unheard, the error would be an uncaught exception, which prints, ...
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => exit(0));
-  process.on('uncaughtException', (error) => {
-    console.error(error instanceof Error ? error.stack : error); // the stack, not the cause: that can hold secrets
-    exit(1);
-  });
-}
+setGlobalErrorHandler(reportOnce);
+process.once('beforeExit', (code) => exit(code));
+for (const [signal, code] of Object.entries(EXIT_CODES)) process.on(signal, () => exit(code));
+// Whoever read our output has gone, as `head` does. Unheard, the error would be an uncaught exception, which prints, ...
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => exit(0));
+process.on('uncaughtException', (error) => {
+  console.error(error instanceof Error ? error.stack : error); // the stack, not the cause: that can hold secrets
+  exit(1);
+});
 
 function reportOnce(error: unknown): void {
   if (reported) return;
@@ -35,6 +28,19 @@ function reportOnce(error: unknown): void {
   const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces, OTEL_EXPORTER_OTLP_ENDPOINT: all } = process.env;
   const reason = error instanceof Error && (error.message || ('code' in error && error.code));
   console.error(`Telemetry was not sent to ${traces || all || 'http://localhost:4318'} (${reason}). Does it run?`);
+}
+
+/**
+ * Has `lastFlush` run when the program ends, once, for at most 2.5 s and after all that was given to `beforeFlush`. If it
+ * rejects, that is reported, and the exit code stays the same.
+ */
+export function onExit(lastFlush: () => Promise<unknown>): void {
+  flush = lastFlush;
+}
+
+/** The former name; steps say `onExit(() => sdk.shutdown())`. */
+export function flushOnExit(sdk: { shutdown(): Promise<void> }): void {
+  onExit(() => sdk.shutdown());
 }
 
 /** Has `cleanup` run, for at most 3 s, before the flush: what is still in flight must end to be exported. */
@@ -50,13 +56,13 @@ export function exit(code: number): Promise<never> {
 
 async function end(code: number): Promise<never> {
   await within(CLEANUP_TIMEOUT_MS, Promise.allSettled(cleanups.map((cleanup) => cleanup())));
-  await within(FLUSH_TIMEOUT_MS, flush());
+  await within(FLUSH_TIMEOUT_MS, Promise.try(flush).catch(reportOnce));
   await Promise.all([process.stdout, process.stderr].map(drained));
   process.exit(code);
 }
 
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  await Promise.race([work.catch(() => {}), sleep(milliseconds)]);
+  await Promise.race([work, sleep(milliseconds)]);
 }
 
 /** Resolves when all that was written to `stream` has left: into a pipe that can be after process.exit(). */

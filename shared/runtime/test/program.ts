@@ -2,7 +2,7 @@
 import { trace } from '@opentelemetry/api';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { BatchSpanProcessor, ConsoleSpanExporter } from '@opentelemetry/sdk-trace';
-import { beforeFlush, flushOnExit } from '../src/exit.ts';
+import { beforeFlush, onExit } from '../src/exit.ts';
 
 const sdk = new NodeSDK({
   spanProcessors: [new BatchSpanProcessor({ exporter: new ConsoleSpanExporter() })],
@@ -11,7 +11,7 @@ const sdk = new NodeSDK({
 });
 sdk.start();
 const end = process.argv[2];
-flushOnExit(end === 'stuck' ? { shutdown: () => new Promise(() => {}) } : sdk);
+onExit(() => (end === 'stuck' ? new Promise(() => {}) : sdk.shutdown()));
 if (end === 'stuck') beforeFlush(() => new Promise(() => {}));
 
 const span = trace.getTracer('test').startSpan('work');
