@@ -1,5 +1,5 @@
 import { ExecaError, execa } from 'execa';
-import { type ComposeFile, isOptional, readCompose, servicesHere } from './compose-file.ts';
+import { type ComposeFile, isOptional, leftOut, readCompose, servicesHere } from './compose-file.ts';
 
 const ENGINE_TIMEOUT_MS = 4_000;
 const REGISTRY_TIMEOUT_MS = 60_000;
@@ -12,6 +12,7 @@ export type Lane = { lane: 'containers' } | { lane: 'local'; reason: string };
  * Throws an Error when BACKENDS=containers and they cannot, or when BACKENDS or WITHOUT is wrong.
  */
 export async function chooseLane(step: string): Promise<Lane> {
+  leftOut();
   const wanted = process.env.BACKENDS || undefined;
   if (wanted && wanted !== 'containers' && wanted !== 'local') {
     throw new Error(`BACKENDS is ${wanted}: it must be containers or local, or unset for what is possible here.`);

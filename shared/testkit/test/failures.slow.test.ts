@@ -52,20 +52,39 @@ describe.concurrent('containers cannot be had', () => {
       reason: /the image 127\.0\.0\.1:1\/nothing:1 is not here and cannot be pulled: .*connection refused/,
     },
     {
-      name: `an image is missing and cannot be pulled (${noContainers ?? 'a registry that hangs'})`,
+      name: `an image is missing and cannot be pulled (${noContainers ?? 'a registry that hangs: Docker gives up'})`,
       skip: noContainers,
+      patience: 70_000,
       compose: async () => `services:\n  jaeger:\n    image: 127.0.0.1:${await takenPort()}/nothing:1`,
-      reason: /the image \S+ is not here and cannot be pulled: its registry does not answer within 5 s/,
+      reason: /the image \S+ is not here and cannot be pulled: /,
+    },
+    {
+      name: 'a registry is slow to begin, and is waited for (needs shell scripts)',
+      skip: windows,
+      patience: 25_000,
+      env: async (dir: string) => {
+        const pull = '[ "$1" != pull ] || { sleep 12; echo "manifest unknown" >&2; exit 1; }';
+        await writeFile(join(dir, 'docker'), `#!/bin/sh\n${pull}\n[ "$1" != image ]\n`);
+        await chmod(join(dir, 'docker'), 0o755);
+        return { PATH: `${dir}:/usr/bin:/bin` };
+      },
+      reason: /the image \S+ is not here and cannot be pulled: manifest unknown/,
+    },
+    {
+      name: `Grafana's image cannot be pulled (${noContainers ?? 'a registry that refuses'})`,
+      skip: noContainers,
+      compose: () => `${jaegerCompose(freePorts)}\n  grafana:\n    image: 127.0.0.1:1/grafana:1`,
+      reason: /the image 127\.0\.0\.1:1\/grafana:1 is not here .* \(WITHOUT=grafana does without it\)/,
     },
   ];
 
-  for (const { name, skip, env, compose, reason } of cases) {
+  for (const { name, skip, env, compose, reason, patience = PATIENCE_MS } of cases) {
     test.skipIf(skip)(`${name}: BACKENDS=containers fails`, async ({ expect }) => {
       await using step = await smallStep(compose ? { 'compose.yaml': await compose() } : {});
       const started = Date.now();
       const { all, stdout, exitCode } = await step.test({ BACKENDS: 'containers', ...(await env?.(step.dir)) });
 
-      expect(Date.now() - started).toBeLessThan(PATIENCE_MS);
+      expect(Date.now() - started).toBeLessThan(patience);
       expect(exitCode).toBe(1);
       expect(lines(stdout).first).toMatch('Backends: none. BACKENDS=containers, but ');
       expect(lines(stdout).first).toMatch(reason);
@@ -73,10 +92,11 @@ describe.concurrent('containers cannot be had', () => {
       expect(all).toContain(`Error: ${lines(stdout).first?.replace('Backends: none. ', '')}`);
       expect(all).not.toMatch(/No test files found|^ +at /m);
       expect(await step.kept()).toEqual([]);
+      if (patience > PATIENCE_MS) expect(stdout).toContain('Still waiting for the registry of ');
     });
 
     // What hangs takes its time: once is enough.
-    if (name.includes('hangs')) continue;
+    if (/hangs|slow/.test(name)) continue;
     test.skipIf(skip)(`${name}: without BACKENDS it is the local lane`, async ({ expect }) => {
       await using step = await smallStep(compose ? { 'compose.yaml': await compose() } : {});
       const { stdout, exitCode } = await step.test(await env?.(step.dir));
@@ -88,6 +108,37 @@ describe.concurrent('containers cannot be had', () => {
       expect(lines(stdout).last).toMatch(reason);
     });
   }
+});
+
+test.skipIf(noContainers)(
+  `WITHOUT=grafana leaves it out, and the last line counts what is not proved (${noContainers ?? 'can be tried here'})`,
+  async ({ expect }) => {
+    await using step = await smallStep({
+      'compose.yaml': `${jaegerCompose(freePorts)}\n  grafana:\n    image: 127.0.0.1:1/grafana:1`,
+      'test/small.test.ts': `
+        import { backends, noGrafana } from '@workshop/testkit/backends';
+        import { describe, expect, test } from 'vitest';
+
+        test('Jaeger runs', () => expect(backends.project).toBeTruthy());
+        describe.skipIf(noGrafana)(\`in Grafana (\${noGrafana})\`, () => {
+          test('one', () => {});
+          test('two', () => {});
+        });`,
+    });
+    const { stdout, exitCode } = await step.test({ BACKENDS: 'containers', WITHOUT: 'grafana' });
+
+    expect(exitCode).toBe(0);
+    expect(lines(stdout).first).toBe('Backends: containers, WITHOUT=grafana.');
+    expect(lines(stdout).last).toContain('Not proved, as they need grafana: 2 tests.');
+  },
+);
+
+test('WITHOUT leaves out nothing that the tests need', async ({ expect }) => {
+  await using step = await smallStep({});
+  const { all, exitCode } = await step.test({ BACKENDS: 'local', WITHOUT: 'jaeger' });
+
+  expect(exitCode).toBe(1);
+  expect(all).toContain('Error: WITHOUT is jaeger: what can be left out is grafana.');
 });
 
 test('a wrong BACKENDS is named', async ({ expect }) => {
@@ -229,7 +280,7 @@ describe.concurrent('the receiver of the local lane', () => {
 
 /** What is said first, after vitest's own banner, and last. */
 function lines(stdout: string) {
-  const said = stdout.split('\n').filter((line) => line.trim() && !/^ RUN |^Pulling /.test(line));
+  const said = stdout.split('\n').filter((line) => line.trim() && !/^ RUN |^Pulling |^Still waiting /.test(line));
   return { first: said[0], last: said.at(-1) };
 }
 

@@ -53,7 +53,7 @@ export async function smallStep(files: Record<string, string>) {
     test(env: Record<string, string> = {}) {
       const options = {
         cwd: dir,
-        env: { ...cleanEnv(), BACKENDS: '', NO_COLOR: '1', TMPDIR: temporary, TEMP: temporary, ...env },
+        env: { ...cleanEnv(), BACKENDS: '', WITHOUT: '', NO_COLOR: '1', TMPDIR: temporary, TEMP: temporary, ...env },
         extendEnv: false,
         all: true,
         detached: true,
