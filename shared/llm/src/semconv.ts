@@ -19,6 +19,12 @@ export const ATTR_GEN_AI_TOKEN_TYPE = 'gen_ai.token.type';
 /** The value of `gen_ai.operation.name` for a chat completion. */
 export const GEN_AI_OPERATION_CHAT = 'chat';
 
+/**
+ * Name of the log record of a call that threw: severity WARN, with `exception.*` and `error.type`. In place of a span
+ * event: https://github.com/open-telemetry/semantic-conventions-genai/blob/main/docs/gen-ai/gen-ai-exceptions.md
+ */
+export const EVENT_GEN_AI_CLIENT_OPERATION_EXCEPTION = 'gen_ai.client.operation.exception';
+
 /** Histogram of how long calls take, in `s`. */
 export const METRIC_GEN_AI_CLIENT_OPERATION_DURATION = 'gen_ai.client.operation.duration';
 /** Histogram of what calls use, in `{token}`, by `gen_ai.token.type`: `input` or `output`. */

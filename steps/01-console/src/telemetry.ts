@@ -1,4 +1,9 @@
-import { defaultResource, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  defaultResource,
+  envDetector,
+  resourceFromAttributes,
+  serviceInstanceIdDetector,
+} from '@opentelemetry/resources';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { ConsoleSpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import {
@@ -6,7 +11,6 @@ import {
   ATTR_SERVICE_NAME,
   ATTR_SERVICE_VERSION,
 } from '@opentelemetry/semantic-conventions';
-import { flushOnExit } from '@workshop/runtime/exit';
 
 const sdk = new NodeSDK({
   // Who speaks. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over what stands here.
@@ -17,8 +21,9 @@ const sdk = new NodeSDK({
       [ATTR_DEPLOYMENT_ENVIRONMENT_NAME]: 'workshop',
     }),
   ),
-  // Only the environment: the process detector would record the command line, and your question with it.
-  resourceDetectors: [envDetector],
+  // An id for each running instance: without it two instances of a service would overwrite each other's metrics.
+  // Not the process detector: it would record the command line, and your question with it.
+  resourceDetectors: [serviceInstanceIdDetector, envDetector],
   spanProcessors: [new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() })],
   // Off. What is left out here is sent to a collector on localhost, which step 01 has not got.
   metricReaders: [],
@@ -26,4 +31,3 @@ const sdk = new NodeSDK({
 });
 
 sdk.start();
-flushOnExit(sdk);

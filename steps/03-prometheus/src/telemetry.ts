@@ -1,6 +1,11 @@
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
-import { defaultResource, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  defaultResource,
+  envDetector,
+  resourceFromAttributes,
+  serviceInstanceIdDetector,
+} from '@opentelemetry/resources';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { BatchSpanProcessor } from '@opentelemetry/sdk-trace';
 import {
@@ -8,7 +13,7 @@ import {
   ATTR_SERVICE_NAME,
   ATTR_SERVICE_VERSION,
 } from '@opentelemetry/semantic-conventions';
-import { flushOnExit } from '@workshop/runtime/exit';
+import { onExit } from '@workshop/runtime/exit';
 
 const port = Number(process.env.OTEL_EXPORTER_PROMETHEUS_PORT || 8000);
 // Prometheus comes and asks, from its container: it could not reach a server on localhost alone.
@@ -23,8 +28,9 @@ const sdk = new NodeSDK({
       [ATTR_DEPLOYMENT_ENVIRONMENT_NAME]: 'workshop',
     }),
   ),
-  // Only the environment: the process detector would record the command line, and your question with it.
-  resourceDetectors: [envDetector],
+  // An id for each running instance: without it two instances of a service would overwrite each other's metrics.
+  // Not the process detector: it would record the command line, and your question with it.
+  resourceDetectors: [serviceInstanceIdDetector, envDetector],
   // Collects spans and sends them every 5 seconds, to localhost:4318 unless OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.
   // Gives up after 1.5 seconds, so that the last batch does not hold up the exit.
   spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ timeoutMillis: 1_500 }) })],
@@ -39,4 +45,4 @@ await metricReader.startServer().catch((error) => {
   process.exit(1);
 });
 // The last batch is still in memory when the program ends.
-flushOnExit(sdk);
+onExit(() => sdk.shutdown());

@@ -14,7 +14,7 @@ app.get('/health', (_request, response) => {
 
 app.post('/ask', async (request, response) => {
   const { question, sessionId } = Question.parse(request.body);
-  // In place of whatever baggage came in: strangers do not get to put headers on our requests.
+  // Replaces the baggage that came in: it would be copied into the headers of every further request.
   const baggage = propagation.createBaggage({ 'session.id': { value: sessionId } });
   const asked = await context.with(propagation.setBaggage(context.active(), baggage), () =>
     fetch(`${backend}/ask`, {

@@ -2,10 +2,12 @@ import { logs, metrics, propagation, SeverityNumber, SpanKind, SpanStatusCode, t
 import { ATTR_ERROR_TYPE, ATTR_SERVER_ADDRESS, ATTR_SERVER_PORT } from '@opentelemetry/semantic-conventions';
 import { type Answer, connectLlm, LlmError } from '@workshop/llm';
 import * as genAi from '@workshop/llm/semconv';
-import { outside } from './propagation.ts';
+import { withoutPropagation } from './propagation.ts';
 
 const tracer = trace.getTracer('llm-app');
 const logger = logs.getLogger('llm-app');
+const INFO = { severityNumber: SeverityNumber.INFO, severityText: 'INFO' };
+const WARN = { severityNumber: SeverityNumber.WARN, severityText: 'WARN' };
 const llm = await connectLlm();
 
 const meter = metrics.getMeter('llm-app');
@@ -26,57 +28,58 @@ const callAttributes = {
   [genAi.ATTR_GEN_AI_PROVIDER_NAME]: llm.provider,
   [genAi.ATTR_GEN_AI_REQUEST_MODEL]: llm.model,
 };
+const spanAttributes = {
+  ...callAttributes,
+  'llm.api.url': llm.url,
+  [ATTR_SERVER_ADDRESS]: llm.address,
+  [ATTR_SERVER_PORT]: llm.port,
+};
 
-/** Asks the model one question inside a span `call_llm_api`. Throws an LlmError, recorded on the span. */
-export async function callLlm(question: string, signal?: AbortSignal): Promise<Answer & { traceId: string }> {
-  const options = {
-    kind: SpanKind.INTERNAL,
-    attributes: {
-      ...callAttributes,
-      'llm.api.url': llm.url,
-      'session.id': propagation.getActiveBaggage()?.getEntry('session.id')?.value,
-      [ATTR_SERVER_ADDRESS]: llm.address,
-      [ATTR_SERVER_PORT]: llm.port,
-      ...genAi.messageContent('input', question),
-    },
-  };
-  return tracer.startActiveSpan('call_llm_api', options, async (span) => {
-    const { traceId } = span.spanContext();
+/** Asks the model one question inside a span `call_llm_api`. Throws an LlmError; the span records whatever is thrown. */
+export async function callLlm(question: string, signal?: AbortSignal): Promise<Answer> {
+  const sessionId = propagation.getActiveBaggage()?.getEntry('session.id')?.value;
+  const attributes = { ...spanAttributes, 'session.id': sessionId, ...genAi.messageContent('input', question) };
+  return tracer.startActiveSpan('call_llm_api', { kind: SpanKind.INTERNAL, attributes }, async (span) => {
     const start = performance.now();
-    const durationAttributes: Record<string, string> = { ...callAttributes };
+    let failure: string | undefined;
     try {
-      const answer = await outside(() => llm.ask(question, { signal }));
-      span.setAttributes({
-        'llm.api.response_length': answer.responseLength,
-        [genAi.ATTR_GEN_AI_RESPONSE_MODEL]: answer.responseModel,
-        [genAi.ATTR_GEN_AI_RESPONSE_ID]: answer.responseId,
-        [genAi.ATTR_GEN_AI_RESPONSE_FINISH_REASONS]: answer.finishReason && [answer.finishReason],
-        [genAi.ATTR_GEN_AI_USAGE_INPUT_TOKENS]: answer.inputTokens,
-        [genAi.ATTR_GEN_AI_USAGE_OUTPUT_TOKENS]: answer.outputTokens,
-        ...genAi.messageContent('output', JSON.stringify(answer.reply), answer.finishReason),
-      });
+      const answer = await withoutPropagation(() => llm.ask(question, { signal }));
+      span.setAttributes(responseAttributes(answer));
       recordTokens('input', answer.inputTokens);
       recordTokens('output', answer.outputTokens);
-      logger.emit({ severityNumber: SeverityNumber.INFO, body: 'The model answered.', attributes: callAttributes });
-      return { ...answer, traceId };
-    } catch (error) {
-      if (!(error instanceof LlmError)) throw error;
-      span.setAttribute(ATTR_ERROR_TYPE, error.type);
-      durationAttributes[ATTR_ERROR_TYPE] = error.type;
-      span.recordException(error);
+      logger.emit({ ...INFO, body: 'The model answered.', attributes: callAttributes });
+      return answer;
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      failure = error instanceof LlmError ? error.type : error.constructor.name;
+      span.setAttribute(ATTR_ERROR_TYPE, failure);
       span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
       logger.emit({
-        severityNumber: SeverityNumber.ERROR,
+        eventName: genAi.EVENT_GEN_AI_CLIENT_OPERATION_EXCEPTION,
+        ...WARN,
         body: error.message,
-        attributes: durationAttributes,
+        attributes: { ...callAttributes, [ATTR_ERROR_TYPE]: failure },
         exception: error,
       });
-      throw Object.assign(error, { traceId });
+      throw error;
     } finally {
-      callDuration.record((performance.now() - start) / 1000, durationAttributes);
+      const outcome = failure ? { [ATTR_ERROR_TYPE]: failure } : {};
+      callDuration.record((performance.now() - start) / 1000, { ...callAttributes, ...outcome });
       span.end();
     }
   });
+}
+
+function responseAttributes(answer: Answer) {
+  return {
+    'llm.api.response_length': answer.responseLength,
+    [genAi.ATTR_GEN_AI_RESPONSE_MODEL]: answer.responseModel,
+    [genAi.ATTR_GEN_AI_RESPONSE_ID]: answer.responseId,
+    [genAi.ATTR_GEN_AI_RESPONSE_FINISH_REASONS]: answer.finishReason && [answer.finishReason],
+    [genAi.ATTR_GEN_AI_USAGE_INPUT_TOKENS]: answer.inputTokens,
+    [genAi.ATTR_GEN_AI_USAGE_OUTPUT_TOKENS]: answer.outputTokens,
+    ...genAi.messageContent('output', JSON.stringify(answer.reply), answer.finishReason),
+  };
 }
 
 function recordTokens(type: 'input' | 'output', count: number | undefined): void {

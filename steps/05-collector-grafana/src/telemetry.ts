@@ -4,7 +4,12 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { ExpressInstrumentation, ExpressLayerType } from '@opentelemetry/instrumentation-express';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
-import { defaultResource, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  defaultResource,
+  envDetector,
+  resourceFromAttributes,
+  serviceInstanceIdDetector,
+} from '@opentelemetry/resources';
 import { BatchLogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { NodeSDK } from '@opentelemetry/sdk-node';
@@ -14,7 +19,7 @@ import {
   ATTR_SERVICE_NAME,
   ATTR_SERVICE_VERSION,
 } from '@opentelemetry/semantic-conventions';
-import { flushOnExit } from '@workshop/runtime/exit';
+import { onExit } from '@workshop/runtime/exit';
 import { register } from 'import-in-the-middle/register-hooks.mjs';
 import { propagator } from './propagation.ts';
 
@@ -30,8 +35,9 @@ const sdk = new NodeSDK({
       [ATTR_DEPLOYMENT_ENVIRONMENT_NAME]: 'workshop',
     }),
   ),
-  // Only the environment: the process detector would record the command line, and your question with it.
-  resourceDetectors: [envDetector],
+  // An id for each running instance: without it two instances of a service would overwrite each other's metrics.
+  // Not the process detector: it would record the command line, and your question with it.
+  resourceDetectors: [serviceInstanceIdDetector, envDetector],
   // Collects spans and sends them every 5 seconds, to localhost:4318 unless OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.
   // Gives up after 1.5 seconds, so that the last batch does not hold up the exit.
   spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ timeoutMillis: 1_500 }) })],
@@ -51,4 +57,4 @@ const sdk = new NodeSDK({
 
 sdk.start();
 // The last batch is still in memory when the program ends.
-flushOnExit(sdk);
+onExit(() => sdk.shutdown());
