@@ -1,9 +1,15 @@
+import { stepDir } from '@workshop/testkit/app';
 import { backends, localLane } from '@workshop/testkit/backends';
 import { promtool } from '@workshop/testkit/promtool';
 import { execa } from 'execa';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { problemsOf, readCollector } from './collector.ts';
 
-describe.skipIf(localLane)('the configuration (local lane: there is no Collector)', () => {
+test('collector.yaml: pipelines of components that are defined, and secrets masked in each', async () => {
+  expect(problemsOf(await readCollector(stepDir))).toEqual([]);
+});
+
+describe.skipIf(localLane)('the running configuration (local lane: there is no Collector)', () => {
   test.concurrent('collector.yaml is valid', async ({ expect }) => {
     const validate = ['/otelcol-contrib', 'validate', '--config=/etc/otelcol-contrib/config.yaml'];
     expect(await compose('exec', '--no-TTY', 'collector', ...validate)).toMatchObject({ exitCode: 0 });

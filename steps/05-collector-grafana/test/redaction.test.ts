@@ -57,7 +57,7 @@ describe.skipIf(localLane)('secrets are masked by the Collector (local lane: the
     };
     await sendOtlp('logs', { resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords: [record] }] }] });
 
-    const landed = () => logsQl(`{service_name="planted"} | trace_id="${traceId}"`);
+    const landed = () => logsQl(`trace_id:="${traceId}"`);
     await expect.poll(landed, { ...soon, message: HINT }).toHaveLength(1);
     const [stored] = await landed();
     expect(stored).toMatchObject({ body: masked, attributes: { note: masked, api_key: '****', harmless: 'harmless' } });

@@ -11,13 +11,14 @@ import {
 import { completion, send, startProvider } from '@workshop/testkit/provider';
 import { type Asked, type Services, startServices } from '@workshop/testkit/services';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { attributes, hex, nanoseconds, sendOtlp } from './otlp.ts';
 
 const TRACES =
   'no OTLPTraceExporter in src/telemetry.ts, or the traces pipeline of collector.yaml does not reach Jaeger.';
 const METRICS =
   'Most likely: no OTLPMetricExporter in src/telemetry.ts, or the metrics pipeline of collector.yaml does not reach Prometheus';
 const LOGS =
-  'Most likely: no OTLPLogExporter in src/telemetry.ts, no logger.emit in src/llm.ts, or the logs pipeline of collector.yaml does not reach Loki';
+  'Most likely: no OTLPLogExporter in src/telemetry.ts, no logger.emit in src/llm.ts, or the logs pipeline of collector.yaml does not reach VictoriaLogs';
 const soon = { timeout: 15_000, interval: 250 };
 const REPLY = '{"query":"q","joke":"j","text":"t","question":"?"}';
 const SECRET_QUESTION = `What is ${crypto.randomUUID()}?`;
@@ -70,20 +71,27 @@ describe('logs: one record for each call, in its trace', () => {
     await expect.poll(() => findLogs(answered.body.traceId), { ...soon, message: LOGS }).toHaveLength(1);
     const [record] = await findLogs(answered.body.traceId);
     expect(record).toMatchObject({ service: 'backend', body: 'The model answered.', severityNumber: 9 });
-    expect(record?.attributes).toMatchObject({ gen_ai_operation_name: 'chat', ...ofModel });
+    expect(record).toMatchObject({ severityText: 'INFO' });
+    expect(record?.attributes).toMatchObject({ 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': model });
     expect(JSON.stringify(record)).not.toContain(SECRET_QUESTION);
   });
 
-  test('of a failure, with the exception', async () => {
+  test('of a failure, with the exception: there and nowhere else', async () => {
     await expect.poll(() => findLogs(failed.body.traceId), { ...soon, message: LOGS }).toHaveLength(1);
     const [record] = await findLogs(failed.body.traceId);
     const message = expect.stringContaining("The model's answer cannot be read");
-    expect(record).toMatchObject({ service: 'backend', body: message, severityNumber: 17 });
+    expect(record).toMatchObject({ service: 'backend', body: message, severityNumber: 13, severityText: 'WARN' });
+    expect(record?.eventName).toBe('gen_ai.client.operation.exception');
     expect(record?.attributes).toMatchObject({
-      error_type: 'malformed_response',
-      exception_type: 'LlmError',
-      exception_message: message,
+      'error.type': 'malformed_response',
+      'exception.type': 'LlmError',
+      'exception.message': message,
     });
+
+    const spans = await findTrace(failed.body.traceId, TRACES, 5);
+    const call = spans.find(({ name }) => name === 'call_llm_api');
+    expect(call).toMatchObject({ status: { code: 'ERROR' }, attributes: { 'error.type': 'malformed_response' } });
+    expect(call?.events, 'Most likely: span.recordException is still in src/llm.ts').toEqual([]);
   });
 });
 
@@ -125,6 +133,18 @@ describe('metrics: every call is counted, by what came of it', () => {
     for (const traceId of both) await findTrace(traceId, TRACES, 5);
   });
 
+  test.skipIf(localLane)('log records too, by service and severity (local lane: there is no Collector)', async () => {
+    const service = `counted-${hex(8)}`;
+    for (const batch of [0, 1, 2]) await sendRecords(service, ['INFO', 'INFO', 'WARN'], batch);
+    const counts = async () => {
+      const series = await findSeries('log_records_total', { service_name: service });
+      return Object.fromEntries(series.map(({ labels, value }) => [labels.severity, value]));
+    };
+    const hint =
+      'Most likely: delta_to_cumulative is not in the metrics pipeline of collector.yaml, or count not in both';
+    await expect.poll(counts, { ...soon, message: hint }).toEqual({ INFO: 6, WARN: 3 });
+  });
+
   test.skipIf(!localLane)('as they leave the program (with containers: see above)', async () => {
     const seriesOf = async (name: string) =>
       (await receivedMetric(name)).filter(({ attributes }) => attributes['gen_ai.request.model'] === model);
@@ -143,6 +163,8 @@ describe('metrics: every call is counted, by what came of it', () => {
 });
 
 test.skipIf(localLane)('health checks are dropped by the Collector (local lane: there is none)', async () => {
+  // They came before the question.
+  await findTrace(answered.body.traceId, TRACES, 5);
   const names = [...(await findSpans({ service: 'frontend' })), ...(await findSpans({ service: 'backend' }))].map(
     nameOf,
   );
@@ -151,6 +173,13 @@ test.skipIf(localLane)('health checks are dropped by the Collector (local lane: 
   expect(await findSeries('traces_span_metrics_calls_total', { span_name: 'GET /health' })).toEqual([]);
   expect(await findSeries('http_server_request_duration_seconds_count', { http_route: '/health' })).toEqual([]);
 });
+
+/** Sends a log record of each severity, later than those of the batch before. */
+async function sendRecords(service: string, severities: string[], batch: number): Promise<void> {
+  const resource = { attributes: attributes({ 'service.name': service }) };
+  const logRecords = severities.map((severityText) => ({ timeUnixNano: nanoseconds(batch), severityText }));
+  await sendOtlp('logs', { resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] });
+}
 
 /** A metric of the model's calls, by `error.type`: empty for those that succeeded. */
 async function valuesOf(metric: string): Promise<Record<string, number>> {
