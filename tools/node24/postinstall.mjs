@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { advice, isEnough } from './version.mjs';
+import { advice, isEnough } from '@workshop/runtime/node-version';
 
 const nodeModules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const isWindows = process.platform === 'win32';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { advice, isEnough } from '../../../tools/node24/version.mjs';
+import { advice, isEnough } from './node-version.mjs';
 
 if (!isEnough) {
   console.error(advice);

@@ -1,7 +1,7 @@
 // Plain JavaScript, like all that runs before the right Node is sure: it must load on old ones.
 import { readFileSync } from 'node:fs';
 
-const root = new URL('../../package.json', import.meta.url);
+const root = new URL('../../../package.json', import.meta.url);
 const required = JSON.parse(readFileSync(root, 'utf8')).engines.node.replace('>=', '');
 
 export const isEnough = compare(process.versions.node, required) >= 0;
