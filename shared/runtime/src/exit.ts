@@ -1,6 +1,6 @@
 // Ends a program well, however it ends: its normal end, Ctrl-C, SIGTERM, SIGHUP, an uncaught exception or rejection.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setGlobalErrorHandler } from '@opentelemetry/core';
+import { allAnswered, reportUnsent } from './report.ts';
 
 const CLEANUP_TIMEOUT_MS = 3_000;
 const FLUSH_TIMEOUT_MS = 2_500;
@@ -10,9 +10,7 @@ const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 const cleanups: (() => Promise<unknown>)[] = [];
 let flush: () => Promise<unknown> = async () => {};
 let exiting: Promise<never> | undefined;
-let reported = false;
 
-setGlobalErrorHandler(reportOnce);
 process.once('beforeExit', (code) => exit(code));
 for (const [signal, code] of Object.entries(EXIT_CODES)) process.on(signal, () => exit(code));
 // Whoever read our output has gone, as `head` does. Unheard, the error would be an uncaught exception, which prints, ...
@@ -21,14 +19,6 @@ process.on('uncaughtException', (error) => {
   console.error(error instanceof Error ? error.stack : error); // the stack, not the cause: that can hold secrets
   exit(1);
 });
-
-function reportOnce(error: unknown): void {
-  if (reported) return;
-  reported = true;
-  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces, OTEL_EXPORTER_OTLP_ENDPOINT: all } = process.env;
-  const reason = error instanceof Error && (error.message || ('code' in error && error.code));
-  console.error(`Telemetry was not sent to ${traces || all || 'http://localhost:4318'} (${reason}). Does it run?`);
-}
 
 /**
  * Has `lastFlush` run when the program ends, once, for at most 2.5 s and after all that was given to `beforeFlush`. If it
@@ -55,14 +45,15 @@ export function exit(code: number): Promise<never> {
 }
 
 async function end(code: number): Promise<never> {
-  await within(CLEANUP_TIMEOUT_MS, Promise.allSettled(cleanups.map((cleanup) => cleanup())));
-  await within(FLUSH_TIMEOUT_MS, Promise.try(flush).catch(reportOnce));
+  await within(CLEANUP_TIMEOUT_MS, Promise.allSettled(cleanups.map((cleanup) => Promise.try(cleanup))));
+  const flushed = Promise.try(flush).finally(allAnswered);
+  await within(FLUSH_TIMEOUT_MS, flushed).then(() => reportUnsent(), reportUnsent);
   await Promise.all([process.stdout, process.stderr].map(drained));
   process.exit(code);
 }
 
-async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  await Promise.race([work, sleep(milliseconds)]);
+function within(milliseconds: number, work: Promise<unknown>): Promise<unknown> {
+  return Promise.race([work, sleep(milliseconds)]);
 }
 
 /** Resolves when all that was written to `stream` has left: into a pipe that can be after process.exit(). */

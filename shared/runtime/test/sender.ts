@@ -1,0 +1,28 @@
+// A program for report.test.ts: sends one span, one measurement and one log record, and ends when stdin does.
+import { logs, metrics, trace } from '@opentelemetry/api';
+import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http';
+import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { BatchLogRecordProcessor } from '@opentelemetry/sdk-logs';
+import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { BatchSpanProcessor } from '@opentelemetry/sdk-trace';
+import { exit, onExit } from '../src/exit.ts';
+
+// As step 05 has it.
+const sdk = new NodeSDK({
+  resourceDetectors: [],
+  spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ timeoutMillis: 1_500 }) })],
+  metricReaders: [
+    new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter(), exportIntervalMillis: 1_000 }),
+  ],
+  logRecordProcessors: [new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ timeoutMillis: 1_500 }) })],
+});
+sdk.start();
+onExit(() => (process.argv[2] === 'bug' ? Promise.reject(new Error('a bug')) : sdk.shutdown()));
+
+trace.getTracer('test').startSpan('work').end();
+metrics.getMeter('test').createCounter('work').add(1);
+logs.getLogger('test').emit({ body: 'work' });
+console.log('ready');
+process.stdin.resume().on('end', () => exit(0));
