@@ -28,8 +28,8 @@ export async function benchCall(): Promise<void> {
         median(instrumented).toFixed(2),
         `${cost.toFixed(2)} ± ${medianError(differences).toFixed(2)}`,
         (median(instrumented) / median(bare)).toFixed(3),
-        String(BAR_MS),
-        verdict(cost, BAR_MS),
+        // Step 01 writes to the console inside of span.end(): shown, not judged.
+        ...(receiver.name === 'stdout' ? ['', ''] : [String(BAR_MS), verdict(cost, BAR_MS)]),
       ]);
     } finally {
       await receiver.stop();

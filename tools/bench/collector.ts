@@ -77,7 +77,7 @@ async function offer({ env }: ComposeProject): Promise<void> {
   const seconds = secondsSince(start);
   const landed = (await whenSent(env, before + count * SPANS_PER_REQUEST)) - before;
   const cpu = ((await own(env, 'otelcol_process_cpu_seconds_total')) - cpuBefore) / seconds;
-  const memory = await own(env, `max_over_time(otelcol_process_memory_rss[${Math.ceil(seconds)}s])`);
+  const memory = await own(env, `max_over_time(otelcol_process_memory_rss_bytes[${Math.ceil(seconds)}s])`);
   const lost = count * SPANS_PER_REQUEST - landed;
   const rate = (count * SPANS_PER_REQUEST) / seconds;
   const row = [rate.toFixed(0), String(lost), '0', cpu.toFixed(2), (memory / 2 ** 20).toFixed(0), verdict(lost, 0)];
