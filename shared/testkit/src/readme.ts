@@ -70,7 +70,7 @@ export async function runTests(step: string, src: string, name: string) {
   const args = ['run', '--testNamePattern', name];
   return execa('vitest', args, {
     cwd: step,
-    env: { STEP_DIR: src, BACKENDS: inject('backends').lane, NO_COLOR: '1' },
+    env: { STEP_DIR: src, BACKENDS: inject('backends')?.lane, NO_COLOR: '1' },
     all: true,
     reject: false,
   });

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { runApp } from '@workshop/testkit/app';
 import { repliesIn, spansIn } from '@workshop/testkit/console';
 import { completion, send, startProvider } from '@workshop/testkit/provider';
+import { copyStep, edit } from '@workshop/testkit/readme';
 import { expect, test } from 'vitest';
 
+const step = join(import.meta.dirname, '..');
 const ERROR = 2;
 
 test.each([
@@ -30,6 +32,26 @@ test.each([
   ]);
   expect(stderr).toContain(`No reply (${type}): ${span?.status.message}`);
   expect(stdout).toContain(`Trace: ${span?.traceId}`);
+  expect(exitCode).toBe(1);
+});
+
+test.each([
+  ["new TypeError('a bug')", 'TypeError', 'a bug'],
+  ["'a text'", 'Error', 'a text'],
+])('a bug in the code after the call, throw %s: the span is an error of type %s', async (thrown, type, message) => {
+  await using buggy = await copyStep(step);
+  await edit(join(buggy.dir, 'src/llm.ts'), /(?<=const answer = .*\n)/, `      throw ${thrown};\n`);
+  const { stdout, stderr, exitCode } = await runApp(['What is a trace?'], { cwd: buggy.dir });
+
+  expect(spansIn(stdout), 'whatever is thrown must be recorded, not only an LlmError').toMatchObject([
+    {
+      status: { code: ERROR, message },
+      attributes: { 'error.type': type },
+      events: [{ name: 'exception', attributes: { 'exception.type': type, 'exception.message': message } }],
+    },
+  ]);
+  expect(repliesIn(stdout)).toEqual([]);
+  expect(stderr).toContain(`${type}: ${message}`);
   expect(exitCode).toBe(1);
 });
 

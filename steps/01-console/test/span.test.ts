@@ -75,6 +75,15 @@ test('the resource says whose span it is', () => {
   });
 });
 
+test('every run is an instance of its own', async () => {
+  const { stdout } = await runApp([QUESTION]);
+
+  const ids = [run.stdout, stdout].map((output) => spansIn(output)[0]?.resource.attributes['service.instance.id']);
+  const hint = 'Most likely: no serviceInstanceIdDetector among the resourceDetectors in src/telemetry.ts';
+  expect(ids, hint).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/), expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+  expect(new Set(ids)).toHaveLength(2);
+});
+
 test('two questions are two traces', async () => {
   const { stdout } = await runApp([], { input: `${QUESTION}\nWhat is a trace?\n` });
 
@@ -99,7 +108,7 @@ test('a failed question is a span with an error, and a message that says what to
 test('OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over the code', async () => {
   const env = {
     OTEL_SERVICE_NAME: 'my-name',
-    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=my-laptop,team=blue',
+    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=my-laptop,service.instance.id=mine,team=blue',
   };
   const { stdout } = await runApp([QUESTION], { env });
 
@@ -107,6 +116,7 @@ test('OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over the code', async (
     'service.name': 'my-name',
     'service.version': '1.0.0',
     'deployment.environment.name': 'my-laptop',
+    'service.instance.id': 'mine',
     team: 'blue',
   });
 });
@@ -150,5 +160,7 @@ test('nothing is sent anywhere', async () => {
   const { stdout } = await runApp([QUESTION], { env });
 
   expect(spansIn(stdout)).toHaveLength(1);
-  expect(collector.requests, 'requests: are metricReaders and logRecordProcessors [] in src/telemetry.ts?').toEqual([]);
+  const sent = collector.requests.length;
+  const hint = 'Most likely: metricReaders: [] or logRecordProcessors: [] is missing in src/telemetry.ts';
+  expect(sent, `${sent} request(s) were sent to a collector, which step 01 does not have. ${hint}`).toBe(0);
 });
