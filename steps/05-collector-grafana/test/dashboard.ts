@@ -5,20 +5,22 @@ import { parse } from 'yaml';
 const grafana = join(import.meta.dirname, '..', 'grafana');
 
 export type Target = { refId: string; expr: string };
-export type Panel = { type: string; title: string; datasource?: { type: string; uid: string }; targets?: Target[] };
+type Panel = {
+  title: string;
+  datasource: { type: string; uid: string };
+  targets: Target[];
+  fieldConfig: { defaults: { links?: { url: string }[] } };
+};
 
 /** The panels of the dashboard that ask something. */
 export const panels: Panel[] = (
-  JSON.parse(await readFile(join(grafana, 'llm-app.json'), 'utf8')).panels as Panel[]
-).filter(({ targets }) => targets);
+  JSON.parse(await readFile(join(grafana, 'llm-app.json'), 'utf8')).panels as Partial<Panel>[]
+).filter((panel): panel is Panel => 'targets' in panel);
 
 type Datasource = {
-  uid: string;
   jsonData: {
     exemplarTraceIdDestinations?: { name: string; datasourceUid?: string; url?: string }[];
-    tracesToLogsV2?: { datasourceUid: string; query: string };
-    tracesToMetrics?: { datasourceUid: string; tags: { key: string; value: string }[]; queries: { query: string }[] };
-    derivedFields?: { matcherType: string; matcherRegex: string; datasourceUid?: string; url: string }[];
+    tracesToMetrics?: { tags: { value: string }[]; queries: { query: string }[] };
   };
 };
 
@@ -30,11 +32,8 @@ export const links = Object.assign({}, ...datasources.map(({ jsonData }) => json
   Datasource['jsonData']
 >;
 
-/** What Grafana asks when somebody follows the links of a span of `service`. */
-export function linksOf(traceId: string, service: string): { logs: string; metrics: string[] } {
-  const [tag] = links.tracesToMetrics.tags;
-  return {
-    logs: links.tracesToLogsV2.query.replace(/\$\{__span\.traceId\}/, traceId),
-    metrics: links.tracesToMetrics.queries.map(({ query }) => query.replace('$__tags', `${tag?.value}="${service}"`)),
-  };
+/** What Grafana asks when somebody wants to know what is usual for a span of `service`. */
+export function metricQueriesOf(service: string): string[] {
+  const { tags, queries } = links.tracesToMetrics;
+  return queries.map(({ query }) => query.replace('$__tags', `${tags[0]?.value}="${service}"`));
 }
