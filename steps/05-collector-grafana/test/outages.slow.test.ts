@@ -15,7 +15,7 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
     await using compose = await composeProject();
     for (const [cwd, running] of [
       [before, ['jaeger', 'prometheus']],
-      [step, ['collector', 'jaeger', 'loki', 'prometheus']],
+      [step, ['collector', 'jaeger', 'prometheus', 'victorialogs']],
       [before, ['jaeger', 'prometheus']],
     ] as const) {
       await compose.up(cwd);
@@ -38,17 +38,20 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
     await expect.poll(() => logsOf(traceId, compose.env), lands).toHaveLength(1);
   });
 
-  test('Jaeger and Loki stopped and started: what was asked meanwhile is there', async () => {
+  test('Jaeger and VictoriaLogs stopped and started: what was asked meanwhile is there', async () => {
     await using compose = await composeProject();
     await compose.up(step);
     await using services = await startServices({ env: compose.env });
     const before = await ask(services);
     await expect.poll(() => compose.hasTrace(before), lands).toBe(true);
+    await expect.poll(() => logsOf(before, compose.env), lands).toHaveLength(1);
 
     await compose.stop('jaeger');
-    await compose.stop('loki');
+    await compose.stop('victorialogs');
     const meanwhile = [await ask(services), await ask(services)];
-    await expect.poll(() => queued(compose.env), lands).toEqual({ 'otlp_http/jaeger': 10, 'otlp_http/loki': 2 });
+    await expect
+      .poll(() => queued(compose.env), lands)
+      .toEqual({ 'otlp_http/jaeger': 10, 'otlp_http/victorialogs': 2 });
     await compose.up(step);
 
     for (const traceId of meanwhile) {
@@ -56,7 +59,45 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
       await expect.poll(() => logsOf(traceId, compose.env), lands).toHaveLength(1);
     }
     expect(await compose.hasTrace(before), 'Jaeger keeps traces in memory').toBe(false);
+    expect(await logsOf(before, compose.env), 'VictoriaLogs keeps records on its volume').toHaveLength(1);
     expect(services.app.stderr).not.toContain('Telemetry was not sent');
+  });
+
+  test('VictoriaLogs stopped while records come all the time: each is there, once', async () => {
+    await using compose = await composeProject();
+    await compose.up(step);
+    const sender = keepSending(compose.env);
+    await expect.poll(() => sender.sent.length, lands).toBeGreaterThan(20);
+    await compose.stop('victorialogs');
+    const down = sender.sent.length;
+    await expect.poll(() => sender.sent.length, lands).toBeGreaterThan(down + 20);
+    await compose.up(step);
+    const up = sender.sent.length;
+    await expect.poll(() => sender.sent.length, lands).toBeGreaterThan(up + 20);
+    const sent = await sender.end();
+
+    await expect.poll(() => numbersOf(sender.service, compose.env), lands).toEqual(sent.map(({ number }) => number));
+  });
+
+  test('VictoriaLogs killed: what it had for 12 s is there; of the last seconds some may be gone', async () => {
+    await using compose = await composeProject();
+    await compose.up(step);
+    const sender = keepSending(compose.env);
+    await expect.poll(() => sender.sent.length, lands).toBeGreaterThan(80);
+    const killed = Date.now();
+    await compose.kill('victorialogs');
+    await compose.up(step);
+    const sent = await sender.end();
+
+    const there = () => numbersOf(sender.service, compose.env);
+    await expect.poll(there, lands).toContain(sent.at(-1)?.number);
+    const found = await there();
+    const missing = sent.filter(({ number }) => !found.includes(number));
+    const oldest = missing.map(({ time }) => (killed - time) / 1_000).at(0) ?? 0;
+    console.log(`Killed: ${missing.length} of ${sent.length} records are gone, the oldest ${oldest.toFixed(1)} s old.`);
+    // It writes what is older than 5 s, and looks every 5 s.
+    expect(oldest).toBeLessThan(12);
+    expect(new Set(found).size, 'a record that is there twice').toBe(found.length);
   });
 
   test('the Collector killed while Jaeger is down: what it had accepted is on its disk, and lands', async () => {
@@ -87,10 +128,44 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
     const [first, last] = [String(traceIds[0]), String(traceIds.at(-1))];
     await expect.poll(() => compose.hasTrace(last), lands).toBe(true);
     expect(await compose.hasTrace(first), 'Jaeger keeps more traces than its memory holds').toBe(false);
-    expect(await compose.running()).toEqual(expect.arrayContaining(['collector', 'jaeger', 'loki', 'prometheus']));
+    expect(await compose.running()).toEqual(
+      expect.arrayContaining(['collector', 'jaeger', 'prometheus', 'victorialogs']),
+    );
     await expect.poll(() => queued(compose.env), lands).toMatchObject({ 'otlp_http/jaeger': 0 });
   });
 });
+
+/** Sends a numbered log record four times a second, until `end` gives back which. */
+function keepSending({ OTEL_EXPORTER_OTLP_ENDPOINT }: Record<string, string>) {
+  const service = `sender-${hex(8)}`;
+  const resource = { attributes: attributes({ 'service.name': service }) };
+  const sent: { number: number; time: number }[] = [];
+  const stop = new AbortController();
+  const sending = (async () => {
+    for (let number = 0; !stop.signal.aborted; number += 1) {
+      const record = { timeUnixNano: nanoseconds(), body: { stringValue: String(number) } };
+      const logs = { resourceLogs: [{ resource, scopeLogs: [{ logRecords: [record] }] }] };
+      await sendOtlp('logs', logs, OTEL_EXPORTER_OTLP_ENDPOINT);
+      sent.push({ number, time: Date.now() });
+      await sleep(250);
+    }
+  })();
+  return {
+    service,
+    sent,
+    async end() {
+      stop.abort();
+      await sending;
+      return sent;
+    },
+  };
+}
+
+/** The numbers of a sender's records that VictoriaLogs has, in order. */
+async function numbersOf(service: string, { VICTORIALOGS_PORT }: Record<string, string>): Promise<number[]> {
+  const records = await logsQl(`service.name:="${service}"`, VICTORIALOGS_PORT);
+  return records.map(({ body }) => Number(body)).sort((a, b) => a - b);
+}
 
 /** Five spans for each trace, as many as a question makes, with attributes as long. */
 function spansOf(traceIds: string[]) {
@@ -118,5 +193,5 @@ async function queued(env: { PROMETHEUS_PORT?: string }): Promise<Record<string,
 }
 
 function logsOf(traceId: string, env: { VICTORIALOGS_PORT?: string }) {
-  return logsQl(`{service_name="backend"} | trace_id="${traceId}"`, env.VICTORIALOGS_PORT);
+  return logsQl(`trace_id:="${traceId}"`, env.VICTORIALOGS_PORT);
 }
