@@ -3,6 +3,7 @@ const button = document.querySelector('button');
 const status = document.querySelector('#status');
 const reply = document.querySelector('#reply');
 const trace = document.querySelector('#trace');
+const logs = document.querySelector('#logs');
 // One for each tab: sessionStorage is not shared between them.
 sessionStorage.sessionId ??= crypto.randomUUID();
 const { sessionId } = sessionStorage;
@@ -10,7 +11,7 @@ const { sessionId } = sessionStorage;
 form.addEventListener('submit', async (event) => {
   event.preventDefault();
   show('Waiting for the model ...');
-  reply.hidden = trace.hidden = button.disabled = true;
+  reply.hidden = trace.hidden = logs.hidden = button.disabled = true;
   try {
     const response = await fetch('/ask', {
       method: 'POST',
@@ -39,10 +40,16 @@ function showReply(fields) {
   reply.hidden = false;
 }
 
-function showTrace({ traceId, traceUrl }) {
+/** The links are there only if the pages are. */
+function showTrace({ traceId, traceUrl, logsUrl }) {
   if (!traceId) return;
-  const link = document.createElement('a');
-  Object.assign(link, { href: traceUrl, target: '_blank', textContent: traceId });
-  trace.replaceChildren('Trace: ', link);
+  trace.replaceChildren('Trace: ', traceUrl ? link(traceUrl, traceId) : traceId);
   trace.hidden = false;
+  if (!logsUrl) return;
+  logs.replaceChildren(link(logsUrl, 'Log records'));
+  logs.hidden = false;
+}
+
+function link(href, textContent) {
+  return Object.assign(document.createElement('a'), { href, target: '_blank', textContent });
 }

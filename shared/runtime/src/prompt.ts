@@ -15,13 +15,14 @@ piped lines are questions too. Ctrl-C or the end of input ends it.
 Settings are read from the environment and from .env: see .env.example.`;
 
 type Ask = (question: string, signal: AbortSignal) => Promise<{ reply: Reply; traceId?: string }>;
+type TraceLink = (traceId: string) => Promise<string | undefined> | string;
 
 /**
  * Asks the question of the command line, or prompts for questions until the end of input, and ends the process: with 0,
  * 1 when a question got no reply (on a terminal the person saw it: 0), 2 for wrong arguments, 130 after Ctrl-C.
- * An LlmError is printed and the loop goes on; `traceUrl` makes the link under a reply.
+ * An LlmError is printed and the loop goes on; any other error ends the program. `traceLink` gives the link under a reply.
  */
-export async function runPrompt(ask: Ask, traceUrl?: (traceId: string) => string): Promise<never> {
+export async function runPrompt(ask: Ask, traceLink?: TraceLink): Promise<never> {
   const argument = readArguments();
   const stop = new AbortController();
   const work = run();
@@ -47,20 +48,22 @@ export async function runPrompt(ask: Ask, traceUrl?: (traceId: string) => string
     try {
       const { reply, traceId } = await ask(question, stop.signal);
       console.log(printable(JSON.stringify(reply, null, 2)));
-      showTrace(traceId);
+      await showTrace(traceId);
       return true;
     } catch (error) {
+      if (error instanceof LlmError) console.error(`No reply (${error.type}): ${error.message}`);
+      await showTrace((error as { traceId?: string }).traceId);
       if (!(error instanceof LlmError)) throw error;
-      console.error(`No reply (${error.type}): ${error.message}`);
-      showTrace(error.traceId);
       return false;
     } finally {
       clearTimeout(patience);
     }
   }
 
-  function showTrace(traceId: string | undefined): void {
-    if (traceId) console.log(`\nTrace: ${traceId}${traceUrl ? `  ${traceUrl(traceId)}` : ''}`);
+  async function showTrace(traceId: string | undefined): Promise<void> {
+    if (!traceId) return;
+    const link = await traceLink?.(traceId);
+    console.log(`\nTrace: ${traceId}${link ? `  ${link}` : ''}`);
   }
 }
 

@@ -7,6 +7,7 @@ import { LlmError } from '@workshop/llm';
 import type { ErrorRequestHandler, Express, Response } from 'express';
 import { z } from 'zod';
 import { beforeFlush, exit } from './exit.ts';
+import { logsLink, traceLink } from './trace-link.ts';
 
 const GRACE_MS = 2_000;
 const MAX_QUESTION_LENGTH = 4_000;
@@ -29,11 +30,12 @@ const stop = new AbortController();
 /** Aborts when the service has been told to end and the time for requests in flight is over. */
 export const stopping = stop.signal;
 
-/** Answers with JSON, and with the trace of the request: its id and the link to it. */
-export function answer(response: Response, body: object): void {
+/** Answers with JSON, and with the trace of the request: its id, and links to it and to its log records if they have a page. */
+export async function answer(response: Response, body: object): Promise<void> {
   const traceId = trace.getActiveSpan()?.spanContext().traceId;
-  const traceUrl = `http://localhost:${process.env.JAEGER_UI_PORT || 16686}/trace/${traceId}`;
-  response.json({ ...body, ...(traceId && { traceId, traceUrl }) });
+  if (!traceId) return void response.json(body);
+  const [traceUrl, logsUrl] = await Promise.all([traceLink(traceId), logsLink(traceId)]);
+  response.json({ ...body, traceId, traceUrl, logsUrl });
 }
 
 /** Express's last handler: every error becomes JSON with a type and a message, without a stack. */
