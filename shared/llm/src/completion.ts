@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { LlmError } from './error.ts';
-import type { Answer } from './llm.ts';
-import { readReply } from './reply.ts';
+import { type Reply, readReply } from './reply.ts';
+
+export type Answer = {
+  reply: Reply;
+  /** Code points of the model's text, the fence removed. */
+  responseLength: number;
+  responseModel: string | undefined;
+  responseId: string | undefined;
+  finishReason: string | undefined;
+  inputTokens: number | undefined;
+  outputTokens: number | undefined;
+};
 
 /** What is read of a chat completion. Providers leave out all but the text. */
 const Completion = z.object({

@@ -1,5 +1,5 @@
 import OpenAI, { BadRequestError } from 'openai';
-import { readCompletion } from './completion.ts';
+import { type Answer, readCompletion } from './completion.ts';
 import { startEmbeddedModel } from './embedded.ts';
 import { LlmError } from './error.ts';
 import { toLlmError } from './failure.ts';
@@ -7,21 +7,10 @@ import { providerOf } from './provider.ts';
 import { type Reply, replySchema, systemPrompt } from './reply.ts';
 import { readSettings } from './settings.ts';
 
-export { LlmError, type Reply, systemPrompt };
+export { type Answer, LlmError, type Reply, systemPrompt };
 
 /** After a connection error, a time-out of the provider's, 429 or 5xx; all within LLM_TIMEOUT_MS. */
 const MAX_RETRIES = 2;
-
-export type Answer = {
-  reply: Reply;
-  /** Code points of the model's text, the fence removed. */
-  responseLength: number;
-  responseModel: string | undefined;
-  responseId: string | undefined;
-  finishReason: string | undefined;
-  inputTokens: number | undefined;
-  outputTokens: number | undefined;
-};
 
 export type Llm = {
   /** What `ask` posts to. */

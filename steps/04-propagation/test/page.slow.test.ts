@@ -61,4 +61,17 @@ describe.skipIf(!canUseBrowser)('the page in a browser (needs Chromium or Chrome
     await page.getByText('No reply (malformed_response)').waitFor();
     expect(await page.locator('#trace a').innerText()).toMatch(/^[0-9a-f]{32}$/);
   });
+
+  test('is dark for those who set their system so', async () => {
+    await using services = await startServices();
+    await using page = await openPage(services.url);
+    const lightness = () =>
+      page.evaluate(
+        'getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((sum, n) => sum + +n, 0) / 3',
+      );
+    await page.emulateMedia({ colorScheme: 'light' });
+    expect(await lightness()).toBeGreaterThan(200);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    expect(await lightness()).toBeLessThan(50);
+  });
 });
