@@ -28,7 +28,7 @@ const fault = faults[number - 1] as (typeof faults)[number];
 const ctrlC = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ctrlC.abort());
 
-console.log(`All is well: see http://localhost:3000. In ${after} s something will go wrong.`);
+console.log(`All is well: see ${await pageToWatch()}. In ${after} s something will go wrong.`);
 const calm = AbortSignal.any([ctrlC.signal, AbortSignal.timeout(after * 1000)]);
 if (!(await run({}, calm))) process.exit(1);
 if (ctrlC.signal.aborted) process.exit(0);
@@ -46,6 +46,7 @@ async function run(env: Record<string, string>, end: AbortSignal): Promise<boole
     localDir: import.meta.dirname,
     // The embedded model: a real one has no faults on request.
     env: { LLM_BASE_URL: '', ...env },
+    killDescendants: true,
     stdio: 'inherit',
     reject: false,
   });
@@ -54,6 +55,20 @@ async function run(env: Record<string, string>, end: AbortSignal): Promise<boole
   await services;
   clearInterval(asking);
   return end.aborted;
+}
+
+/** Grafana's address; that of the receiver of `npm run local` where it answers, and Grafana does not. */
+async function pageToWatch(): Promise<string> {
+  const grafana = `http://localhost:${process.env.GRAFANA_PORT || 3000}`;
+  const receiver = process.env.OTEL_EXPORTER_OTLP_ENDPOINT || 'http://localhost:4318';
+  return !(await answers(`${grafana}/api/health`)) && (await answers(receiver)) ? receiver : grafana;
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 }
 
 /** Asks, unless the backend has not started yet. */

@@ -1,9 +1,9 @@
 import { cleanEnv } from '@workshop/testkit/app';
-import { appEnv, findLogs, findTrace } from '@workshop/testkit/backends';
+import { appEnv, findLogs, findTrace, localLane } from '@workshop/testkit/backends';
 import { post } from '@workshop/testkit/services';
 import { execa } from 'execa';
 import getPort from 'get-port';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 const HINT = 'the services of the capstone send nothing.';
 const soon = { timeout: 60_000, interval: 250 };
@@ -30,7 +30,7 @@ describe.skipIf(process.platform === 'win32')('the fault can be found (no signal
     expect([...new Set(red)].sort()).toEqual(fault.red);
     await expect.poll(() => findLogs(body.traceId), soon).toHaveLength(1);
     const [record] = await findLogs(body.traceId);
-    expect(record?.attributes.error_type).toBe(fault.errorType);
+    expect(record?.attributes['error.type']).toBe(fault.errorType);
 
     const { stdout, exitCode } = await capstone.stop();
     expect(stdout).toContain('It was this. ');
@@ -39,18 +39,39 @@ describe.skipIf(process.platform === 'win32')('the fault can be found (no signal
   });
 });
 
+describe.skipIf(process.platform === 'win32')('it ends its services, however it ends (no signals on Windows)', () => {
+  test.concurrent.for(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)('%s', async (signal, { expect }) => {
+    await using capstone = await start();
+    await expect.poll(() => capstone.stdout.match(/listening on/g), soon).toHaveLength(2);
+    capstone.kill(signal);
+    for (const port of [capstone.port, capstone.backendPort]) {
+      const served = () =>
+        fetch(`http://localhost:${port}/health`)
+          .then(() => true)
+          .catch(() => false);
+      await expect.poll(served, { ...soon, message: `Port ${port} is still served` }).toBe(false);
+    }
+  });
+});
+
+test("it names Grafana's page, or where there is none the receiver's", async () => {
+  await using capstone = await start();
+  const { GRAFANA_PORT, OTEL_EXPORTER_OTLP_ENDPOINT } = capstone.env;
+  const page = localLane ? OTEL_EXPORTER_OTLP_ENDPOINT : `http://localhost:${GRAFANA_PORT}`;
+  await expect.poll(() => capstone.stdout, soon).toContain(`All is well: see ${page}. In 30 s`);
+});
+
 async function start(...args: string[]) {
   const [frontend, backend] = [await getPort(), await getPort()];
+  const env = {
+    ...{ ...cleanEnv(), GRAFANA_PORT: String(await getPort()), ...appEnv },
+    FRONTEND_PORT: String(frontend),
+    BACKEND_PORT: String(backend),
+    BACKEND_URL: `http://localhost:${backend}`,
+  };
   const child = execa('node', ['capstone.ts', ...args], {
-    env: {
-      ...cleanEnv(),
-      ...appEnv,
-      FRONTEND_PORT: String(frontend),
-      BACKEND_PORT: String(backend),
-      BACKEND_URL: `http://localhost:${backend}`,
-    },
+    env,
     extendEnv: false,
-    killDescendants: true,
     reject: false,
     stdin: 'ignore',
   });
@@ -59,7 +80,10 @@ async function start(...args: string[]) {
     stdout += chunk;
   });
   return {
+    env,
     port: frontend,
+    backendPort: backend,
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
     get stdout() {
       return stdout;
     },
@@ -69,7 +93,7 @@ async function start(...args: string[]) {
       return { stdout, exitCode };
     },
     async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
+      child.kill('SIGTERM');
       await child;
     },
   };
