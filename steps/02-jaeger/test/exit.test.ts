@@ -6,7 +6,7 @@ import { traceIdsIn } from '@workshop/testkit/console';
 import { copyStep } from '@workshop/testkit/readme';
 import { expect, test } from 'vitest';
 
-const HINT = 'the last batch was not flushed: no flushOnExit(sdk) in src/telemetry.ts.';
+const HINT = 'the last batch was not flushed: no onExit(() => sdk.shutdown()) in src/telemetry.ts.';
 const cancelled = { status: { code: 'ERROR' }, attributes: { 'error.type': 'cancelled' } };
 
 test.skipIf(!canUseTerminal)('the span survives Ctrl-C (on Linux, whose script command makes a terminal)', async () => {

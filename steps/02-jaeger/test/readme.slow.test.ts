@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runApp } from '@workshop/testkit/app';
-import { appEnv, findSpans, findTrace } from '@workshop/testkit/backends';
+import { appEnv, findSpans, findTrace, localLane, tracesUrl } from '@workshop/testkit/backends';
+import { canUseBrowser, openPage } from '@workshop/testkit/browser';
 import { traceIdsIn } from '@workshop/testkit/console';
 import { changedLines, copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
 import { expect, test } from 'vitest';
@@ -40,7 +41,7 @@ test('without the exporter the test fails too', async () => {
 
 test('"Break it": without the flush the span is missing', async () => {
   await using broken = await copyStep(step);
-  await edit(join(broken.dir, 'src/telemetry.ts'), 'flushOnExit(sdk);', '');
+  await edit(join(broken.dir, 'src/telemetry.ts'), 'onExit(() => sdk.shutdown());', '');
   const lost = await runApp([QUESTION], { cwd: broken.dir, env: appEnv });
   // When a later trace is there, the lost one would be too.
   const sent = await runApp([QUESTION], { env: appEnv });
@@ -49,6 +50,26 @@ test('"Break it": without the flush the span is missing', async () => {
   expect(traceIdsIn(lost.stdout)).toHaveLength(1);
   expect(await findSpans({ traceId: String(traceIdsIn(lost.stdout)[0]) })).toEqual([]);
 });
+
+test.skipIf(!localLane || !canUseBrowser)(
+  '"See it" without Docker: the receiver\'s page finds a failed question (with containers: Jaeger; needs a browser)',
+  async () => {
+    const failed = await runApp([QUESTION], { env: { ...appEnv, LLM_FAULT: 'malformed' } });
+    const answered = await runApp([QUESTION], { env: appEnv });
+    for (const { stdout } of [failed, answered]) await findTrace(traceIdsIn(stdout)[0], 'this step is broken.');
+    const filter = String(/type `(error\.type = \w+)` into/.exec(readme)?.[1]);
+
+    await using page = await openPage(tracesUrl);
+    const statuses = (name: string) => page.getByText(name, { exact: true }).filter({ visible: true });
+    await statuses('OK').first().waitFor();
+    await page.getByRole('textbox', { name: 'Query' }).fill(filter);
+    await expect.poll(() => statuses('OK').count(), { timeout: 5_000 }).toBe(0);
+    await statuses('ERROR').first().click();
+    await page.getByText(`Trace ID: ${traceIdsIn(failed.stdout)[0]}`).waitFor();
+    await page.getByText('call_llm_api').last().click();
+    await page.getByText('malformed_response').first().waitFor();
+  },
+);
 
 test('"Going further": the child span finds its parent', async () => {
   await using extended = await copyStep(step);
