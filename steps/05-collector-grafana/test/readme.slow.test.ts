@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { composeProject } from '@workshop/backends/compose';
-import { localLane } from '@workshop/testkit/backends';
+import { localLane, logsQl, promQl } from '@workshop/testkit/backends';
 import { changedLines, copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
 import { startServices } from '@workshop/testkit/services';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { problemsOf, readCollector } from './collector.ts';
 
 const step = join(import.meta.dirname, '..');
 const before = join(step, '../04-propagation');
@@ -86,13 +87,92 @@ describe("this step's test fails, and says what is missing", () => {
     'with a name of old: only the running Collector warns (local lane: no Collector)',
     async () => {
       await using broken = await copyStep(step);
-      await edit(join(broken.dir, 'collector.yaml'), /otlp_http\/loki/g, 'otlphttp/loki');
-      const { exitCode, all } = await runTests(step, broken.dir, 'the configuration');
+      await edit(join(broken.dir, 'collector.yaml'), /otlp_http\/victorialogs/g, 'otlphttp/victorialogs');
+      const { exitCode, all } = await runTests(step, broken.dir, 'the running configuration');
       expect(exitCode).toBe(1);
       expect(all).toMatch(/✓ .*collector.yaml is valid/);
       expect(all).toMatch(/× .*nothing in it is deprecated/);
     },
   );
+});
+
+test.skipIf(!localLane)('"Break it" without Docker: the redaction is missed (with containers: see above)', async () => {
+  await using broken = await copyStep(step);
+  await edit(join(broken.dir, 'collector.yaml'), /, redaction/g, '');
+  const { exitCode, all } = await runTests(step, broken.dir, 'collector.yaml');
+  expect(exitCode).toBe(1);
+  expect(all).toContain('Pipeline logs: no processor redaction before otlp_http/victorialogs, count.');
+});
+
+test.each([
+  [
+    'the redaction left out of one pipeline',
+    'redaction, transform/severity',
+    'transform/severity',
+    ['Pipeline logs: no processor redaction before otlp_http/victorialogs, count.'],
+  ],
+  [
+    'a processor misspelled where it is used',
+    'filter/health, redaction, delta',
+    'filter/helth, redaction, delta',
+    ['Pipeline metrics: filter/helth is not among the processors.'],
+  ],
+  [
+    'an exporter misspelled where it is defined',
+    '  otlp_http/jaeger:',
+    '  otlp_http/jager:',
+    [
+      'Pipeline traces: otlp_http/jaeger is not among the exporters.',
+      'otlp_http/jager is defined, and used in no pipeline.',
+    ],
+  ],
+  [
+    'a connector that ends no pipeline',
+    ', span_metrics]\n    metrics',
+    ']\n    metrics',
+    ["span_metrics is no pipeline's exporter."],
+  ],
+  [
+    'an extension that is not there',
+    '[health_check, file_storage]',
+    '[health_check, file_storage, zpages]',
+    ['service: zpages is not among the extensions.'],
+  ],
+])('collector.yaml, read without a Collector: %s', async (_mistake, from, to, problems) => {
+  await using broken = await copyStep(step);
+  await edit(join(broken.dir, 'collector.yaml'), from, to);
+  expect(problemsOf(await readCollector(broken.dir))).toEqual(problems);
+});
+
+test('collector.yaml that is no YAML: the message names the file and the line', async () => {
+  await using broken = await copyStep(step);
+  await edit(join(broken.dir, 'collector.yaml'), '    protocols:', '   protocols: }');
+  await expect(readCollector(broken.dir)).rejects.toThrow(/collector\.yaml: .* at line \d+, column \d+/);
+});
+
+test.skipIf(localLane)('the LogsQL of "See it" finds records (local lane: no VictoriaLogs)', async () => {
+  const queries = fencesIn(readme, 'logsql');
+  expect(queries).toHaveLength(2);
+  await using services = await startServices({ env: { LLM_FAULT: 'malformed' } });
+  const { body } = await services.ask('What is a trace?');
+  for (const query of queries) {
+    const asked = query.replace('THE_TRACE_ID', body.traceId);
+    await expect.poll(() => logsQl(asked), { ...lands, message: asked }).not.toEqual([]);
+  }
+});
+
+test.skipIf(localLane)('the PromQL of "See it" answers (local lane: no Prometheus)', async () => {
+  const queries = fencesIn(readme, 'promql');
+  expect(queries).toHaveLength(2);
+  await using services = await startServices();
+  for (const query of queries) {
+    const answers = async () => {
+      await services.ask('What is a trace?');
+      await fetch(`${services.url}/health`);
+      return promQl(query);
+    };
+    await expect.poll(answers, { ...lands, message: query }).not.toEqual([]);
+  }
 });
 
 test.skipIf(localLane)(
