@@ -9,7 +9,7 @@ import getPort from 'get-port';
 import { describe, expect, test } from 'vitest';
 
 const step = join(import.meta.dirname, '..');
-const complaints = (stderr: string) => stderr.match(/Telemetry was not sent to \S+/g);
+const complaints = (stderr: string) => stderr.match(/Telemetry was not sent to \S+ \(\w+/g);
 
 test('Jaeger down: the app answers, says once where it could not send, and exits in time', async () => {
   const endpoint = `http://localhost:${await getPort()}`;
@@ -19,7 +19,7 @@ test('Jaeger down: the app answers, says once where it could not send, and exits
   const { stdout, stderr, exitCode } = await app.ended;
 
   expect(repliesIn(stdout)).toHaveLength(1);
-  expect(complaints(stderr)).toEqual([`Telemetry was not sent to ${endpoint}`]);
+  expect(complaints(stderr)).toEqual([`Telemetry was not sent to ${endpoint}/v1/traces (traces`]);
   expect(stderr).toContain('ECONNREFUSED');
   expect(exitCode).toBe(0);
   expect(Date.now() - answered).toBeLessThan(3_000);
@@ -36,7 +36,7 @@ test('a backend that accepts and never answers: the same', async () => {
   silent.close();
 
   expect(repliesIn(stdout)).toHaveLength(1);
-  expect(complaints(stderr)).toEqual([`Telemetry was not sent to ${endpoint}`]);
+  expect(complaints(stderr)).toEqual([`Telemetry was not sent to ${endpoint}/v1/traces (traces`]);
   expect(exitCode).toBe(0);
   expect(Date.now() - answered).toBeLessThan(3_000);
 });
