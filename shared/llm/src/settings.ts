@@ -42,6 +42,9 @@ const Settings = z
 
 export type Settings = z.infer<typeof Settings>;
 
+/** The variables that `readSettings` reads. */
+export const settingNames = Object.keys(Settings.shape);
+
 /** Reads the LLM_* variables; an empty one counts as unset. Throws an Error that names the wrong variables, not their values. */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const set = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value?.trim() || undefined]));

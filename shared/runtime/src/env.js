@@ -9,7 +9,11 @@ if (!isEnough) {
   process.exit(1);
 }
 
-// Settings from the repository's .env, if there is one. Variables that are set already win.
+// Settings of the command line first: loadEnvFile keeps what is set already. TypeScript, hence imported only here.
+const { takeSettings } = await import('./settings.ts');
+takeSettings(process.argv, process.env);
+
+// Then those of the repository's .env, if there is one.
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const file = process.env.WORKSHOP_ENV_FILE ?? join(root, '.env');
 if (existsSync(file)) process.loadEnvFile(file);

@@ -1,5 +1,7 @@
-// Ends a program well, however it ends: its normal end, Ctrl-C, SIGTERM, SIGHUP, an uncaught exception or rejection.
+// Ends a program well, however it ends: its normal end, Ctrl-C, SIGTERM, SIGHUP, the end of npm, an uncaught exception or
+// rejection.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onParentEnd } from './parent.ts';
 import { allAnswered, reportUnsent } from './report.ts';
 
 const CLEANUP_TIMEOUT_MS = 3_000;
@@ -13,6 +15,7 @@ let exiting: Promise<never> | undefined;
 
 process.once('beforeExit', (code) => exit(code));
 for (const [signal, code] of Object.entries(EXIT_CODES)) process.on(signal, () => exit(code));
+onParentEnd(() => exit(0));
 // Whoever read our output has gone, as `head` does. Unheard, the error would be an uncaught exception, which prints, ...
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => exit(0));
 process.on('uncaughtException', (error) => {

@@ -1,29 +1,30 @@
 import { createInterface } from 'node:readline/promises';
-import { parseArgs } from 'node:util';
 import { LlmError, type Reply, systemPrompt } from '@workshop/llm';
+import { readArguments } from './arguments.ts';
 import { beforeFlush, exit } from './exit.ts';
+import { settingsHelp } from './settings.ts';
 import { printable } from './text.ts';
 
 const PROMPT = 'How can I help You Today? ';
 const PATIENCE_MS = 2_000;
 
-const help = `Usage: npm start -- ["question"]
+const help = `Usage: npm start -- [--set NAME=VALUE] ["question"]
 
 Asks the model your question and exits. Without a question it prompts for them;
-piped lines are questions too. Ctrl-C or the end of input ends it.
+piped lines are questions too. Ctrl-C or the end of input ends it; while a question is asked, Ctrl-C cancels it.
 
-Settings are read from the environment and from .env: see .env.example.`;
+${settingsHelp}`;
 
 type Ask = (question: string, signal: AbortSignal) => Promise<{ reply: Reply; traceId?: string }>;
 type TraceLink = (traceId: string) => Promise<string | undefined> | string;
 
 /**
  * Asks the question of the command line, or prompts for questions until the end of input, and ends the process: with 0,
- * 1 when a question got no reply (on a terminal the person saw it: 0), 2 for wrong arguments, 130 after Ctrl-C.
+ * 1 when a question got no reply (on a terminal the person saw it: 0), 2 for wrong arguments, 130 after Ctrl-C in a call.
  * An LlmError is printed and the loop goes on; any other error ends the program. `traceLink` gives the link under a reply.
  */
 export async function runPrompt(ask: Ask, traceLink?: TraceLink): Promise<never> {
-  const argument = readArguments();
+  const argument = readArguments(help).join(' ').trim();
   const stop = new AbortController();
   const work = run();
   beforeFlush(() => {
@@ -67,21 +68,6 @@ export async function runPrompt(ask: Ask, traceLink?: TraceLink): Promise<never>
   }
 }
 
-function readArguments(): string {
-  try {
-    const { values, positionals } = parseArgs({
-      options: { help: { type: 'boolean', short: 'h' } },
-      allowPositionals: true,
-    });
-    if (!values.help) return positionals.join(' ').trim();
-    console.log(help);
-    process.exit(0);
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${help}`);
-    process.exit(2);
-  }
-}
-
 async function* questions(signal: AbortSignal): AsyncGenerator<string> {
   const interactive = process.stdin.isTTY;
   const lines = createInterface({
@@ -89,12 +75,15 @@ async function* questions(signal: AbortSignal): AsyncGenerator<string> {
     ...(interactive && { output: process.stdout }),
     prompt: PROMPT,
   });
-  // On a terminal readline takes Ctrl-C for itself.
-  lines.on('SIGINT', () => process.emit('SIGINT') || process.kill(process.pid, 'SIGINT'));
+  let idle = true;
+  // On a terminal readline takes Ctrl-C for itself. While nothing is asked it ends the prompt, as the end of input does.
+  lines.on('SIGINT', () => (idle ? lines.close() : process.emit('SIGINT')));
   signal.addEventListener('abort', () => lines.close());
   if (interactive) lines.prompt();
   for await (const line of lines) {
+    idle = false;
     if (line.trim()) yield line.trim();
+    idle = true;
     if (interactive && !signal.aborted) lines.prompt();
   }
   if (interactive) console.log();

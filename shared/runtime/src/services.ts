@@ -3,16 +3,26 @@
 import './env.js';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { readArguments, wrongUsage } from './arguments.ts';
+import { onParentEnd } from './parent.ts';
+import { settingsHelp } from './settings.ts';
 import { printable } from './text.ts';
 
-const names = process.argv.slice(2);
+const help = `Usage: npm start -- [--set NAME=VALUE]
+
+Runs the services of this step. Ctrl-C ends them. To ask a question, open the page that the frontend names.
+
+${settingsHelp}`;
+
+const names = readNames();
 const firstMetricsPort = Number(process.env.OTEL_EXPORTER_PROMETHEUS_PORT || 8000);
 const width = Math.max(...names.map(({ length }) => length));
 
 const services = names.map((name, i) => {
-  const service = fork(join('src', `${name}.ts`), {
+  const service = fork(sourceOf(name), {
     execArgv: ['--import', './src/telemetry.ts'],
     env: {
       ...process.env,
@@ -38,12 +48,30 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     for (const service of services) service.kill(signal);
   });
 }
+onParentEnd(disconnect);
 
-// One without the other is no use. They end when their channel closes: also on Windows, which has no signals.
+// One without the other is no use.
 const codes = services.map(async (service) => {
   const [code] = await once(service, 'exit');
-  for (const other of services) if (other.connected) other.disconnect();
+  disconnect();
   return Number(code ?? 1);
 });
 process.exitCode = (await Promise.race(codes)) || 0;
 await Promise.all(codes);
+
+/** The services end when their channel closes: also on Windows, which has no signals, and when this process is killed. */
+function disconnect(): void {
+  for (const service of services) if (service.connected) service.disconnect();
+}
+
+/** The services that the command line names, of those in this folder. */
+function readNames(): string[] {
+  const services = readArguments(help);
+  const unknown = services.find((name) => !existsSync(sourceOf(name)));
+  if (unknown) wrongUsage(`There is no service '${unknown}' in this folder.`, help);
+  return services;
+}
+
+function sourceOf(service: string): string {
+  return join('src', `${service}.ts`);
+}

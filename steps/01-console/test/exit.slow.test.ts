@@ -28,16 +28,23 @@ describe.runIf(canUseTerminal)('on a terminal (on Linux, whose script command ma
     expect(spansIn(app.stdout)).toMatchObject([{ attributes: { 'error.type': 'cancelled' } }]);
   });
 
-  test('Ctrl-C at the prompt ends with 130, Ctrl-D with 0', async () => {
-    for (const [key, code] of [
-      ['\x03', 130],
-      ['\x04', 0],
-    ] as const) {
-      await using app = startAppOnTerminal();
-      await app.shows(/How can I help You Today\?/);
-      app.type(key);
-      expect((await app.ended).exitCode).toBe(code);
-    }
+  test.each([
+    ['Ctrl-C', '\x03'],
+    ['Ctrl-D', '\x04'],
+  ])('%s at the prompt ends with 0: npm has nothing to complain of', async (_name, key) => {
+    await using app = startAppOnTerminal();
+    await app.shows(/How can I help You Today\?/);
+    app.type(key);
+    expect((await app.ended).exitCode).toBe(0);
+  });
+
+  test('Ctrl-C at the prompt after a question: the same', async () => {
+    await using app = startAppOnTerminal();
+    await app.shows(/How can I help You Today\?/);
+    app.type('What is a trace?\r');
+    await app.shows(/Trace: [0-9a-f]{32}[\s\S]*How can I help You Today\?/);
+    app.type('\x03');
+    expect((await app.ended).exitCode).toBe(0);
   });
 
   test('an empty line is asked again', async () => {
