@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+const root = join(import.meta.dirname, '..', '..', '..');
+
+test('the public workflow has the gates of .ci/run, on three systems and in both lanes', async () => {
+  const workflow = parse(await readFile(join(root, '.github/workflows/ci.yml'), 'utf8'));
+  const { strategy, steps } = workflow.jobs.test;
+  const commands = steps.flatMap(({ run }: { run?: string }) => run ?? []);
+  const gates = (await readFile(join(root, '.ci/run'), 'utf8')).match(/^npm .*$/gm) ?? [];
+  const once = [...new Set(gates.map((gate) => gate.replace(/ -- --filter=.*/, '')))];
+  expect(once).toHaveLength(6);
+  expect(commands).toEqual(once);
+  expect(workflow.concurrency['cancel-in-progress']).toBe(true);
+
+  const machines = strategy.matrix.include.map(({ os, node, backends }: Record<string, unknown>) =>
+    [os, node, backends].join(' '),
+  );
+  for (const os of ['ubuntu', 'macos', 'windows'])
+    for (const node of [20, 24]) expect(machines).toContain(`${os}-latest ${node} local`);
+  expect(machines).toContain('ubuntu-latest 24 containers');
+});
+
+test('the devcontainer forwards the ports of every compose.yaml and says what it needs', async () => {
+  const devcontainer = JSON.parse(await readFile(join(root, '.devcontainer/devcontainer.json'), 'utf8'));
+  const { services } = parse(await readFile(join(root, 'steps/05-collector-grafana/compose.yaml'), 'utf8'));
+  const published = Object.values<{ ports: string[] }>(services).flatMap(({ ports }) =>
+    ports.flatMap((port) => [...port.matchAll(/-(\d+)\}/g)].map(([, number]) => Number(number))),
+  );
+  // The Collector's health is asked by programs alone.
+  expect(devcontainer.forwardPorts).toEqual(expect.arrayContaining(published.filter((port) => port !== 13_133)));
+  expect(devcontainer.image).toMatch(/:24-trixie$/);
+  expect(Object.values(devcontainer.features)).toEqual([{ moby: false }]);
+  expect(devcontainer.hostRequirements).toMatchObject({ memory: '4gb' });
+});
