@@ -1,3 +1,5 @@
+import { markdownTable } from 'markdown-table';
+
 /** The median of `values`. */
 export function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -18,13 +20,10 @@ export function verdict(value: number, bar: number): string {
   return value <= bar ? 'ok' : 'over';
 }
 
-/** Prints a Markdown table with aligned columns: the first to the left, numbers to the right. */
+/** Prints a Markdown table: the first column to the left, numbers to the right. */
 export function printTable(title: string, header: string[], rows: string[][]): void {
-  const widths = header.map((name, column) => Math.max(3, name.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: string[]) =>
-    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
-  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  console.log(`\n${[title, '', line(header), line(rule), ...rows.map(line)].join('\n')}`);
+  const align = header.map((_, column) => (column === 0 ? 'left' : 'right'));
+  console.log(`\n${title}\n\n${markdownTable([header, ...rows], { align })}`);
 }
 
 /** Says what is being measured, where it does not get into a table. */

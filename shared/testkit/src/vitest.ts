@@ -1,5 +1,10 @@
 import { join } from 'node:path';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { summaryReporter } from './summary.ts';
+
+/** The folder where the root's `npm test` wants the results. What the tests start is no part of them. */
+const results = process.env.WORKSHOP_RESULTS;
+delete process.env.WORKSHOP_RESULTS;
 
 /** The vitest configuration of every workspace: test/*.test.ts, or with `--mode slow` test/*.slow.test.ts. */
 export default defineConfig(({ mode }) => ({ test: options(mode) }));
@@ -18,7 +23,7 @@ function options(mode: string): NonNullable<ViteUserConfig['test']> {
   return {
     ...(mode === 'slow' ? { include: [slow] } : { include: ['test/**/*.test.ts'], exclude: [slow] }),
     // The default reporter hides the reasons of skips.
-    reporters: ['verbose'],
+    reporters: ['verbose', ...(results ? [summaryReporter(results)] : [])],
     testTimeout: mode === 'slow' ? 180_000 : 30_000,
     fileParallelism: false,
   };
