@@ -15,9 +15,11 @@ const soon = { timeout: 30_000, interval: 250 };
 describe.skipIf(localLane)('pages that lead to others (local lane: they are not there)', () => {
   let services: Services;
   let traceId: string;
+  let logsUrl: unknown;
   beforeAll(async () => {
     services = await startServices({ env: { LLM_FAULT: 'malformed' } });
-    traceId = (await services.ask('What is a trace?')).body.traceId;
+    const { body } = await services.ask('What is a trace?');
+    ({ traceId, logsUrl } = body);
     await vi.waitFor(async () => expect(await findLogs(traceId)).toHaveLength(1), soon);
   }, 60_000);
   afterAll(() => services[Symbol.asyncDispose]());
@@ -25,6 +27,10 @@ describe.skipIf(localLane)('pages that lead to others (local lane: they are not 
   describe.skipIf(!canUseBrowser)(
     'the log record of a question is on the page of VictoriaLogs (needs Chromium)',
     () => {
+      test('by the link in the answer', async () => {
+        await shows(String(logsUrl));
+      });
+
       test('by the links on a trace and on its spans in Jaeger, as it serves them', async () => {
         const page = await (await fetch(`http://localhost:${appEnv.JAEGER_UI_PORT}`)).text();
         const [, config] = /^JAEGER_CONFIG = (.*);$/m.exec(page) ?? [];

@@ -83,6 +83,14 @@ describe("this step's test fails, and says what is missing", () => {
     },
   );
 
+  test.skipIf(localLane)('without delta_to_cumulative: records are miscounted (local lane: no Collector)', async () => {
+    await using broken = await copyStep(step);
+    await edit(join(broken.dir, 'collector.yaml'), ', delta_to_cumulative', '');
+    const { exitCode, all } = await runTests(step, broken.dir, 'log records too');
+    expect(exitCode).toBe(1);
+    expect(all).toContain('delta_to_cumulative is not in the metrics pipeline of collector.yaml');
+  });
+
   test.skipIf(localLane)(
     'with a name of old: only the running Collector warns (local lane: no Collector)',
     async () => {
