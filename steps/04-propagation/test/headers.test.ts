@@ -45,6 +45,21 @@ describe('from service to service', () => {
 
     expect(recorder.requests.at(-1)?.headers.traceparent).toMatch(new RegExp(`^00-${TRACE_ID}-[0-9a-f]{16}-${flags}$`));
   });
+
+  test.each([
+    ['two ids of zeros', '0:0:0:1'],
+    ['ids that are no numbers', 'zz:zz:0:1'],
+  ])('a broken uber-trace-id, %s, does not destroy a valid traceparent', async (_name, broken) => {
+    const traceparent = `00-${TRACE_ID}-${SPAN_ID}-01`;
+    const { status, body } = await services.ask('hello', { traceparent, 'uber-trace-id': broken });
+
+    expect(status).toBe(200);
+    expect(
+      body.traceId,
+      'The trace of the traceparent is lost. Most likely: in src/propagation.ts JaegerPropagator stands after ' +
+        'W3CTraceContextPropagator. The last one that reads wins: put the standard last',
+    ).toBe(TRACE_ID);
+  });
 });
 
 test('to the model no context travels: not on retries, not when unsampled, not from baggage', async () => {

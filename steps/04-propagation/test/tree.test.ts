@@ -1,5 +1,13 @@
 import type { Span } from '@workshop/backends/spans';
-import { appEnv, findSeries, findSpans, findTrace, localLane, metricsPage, promQl } from '@workshop/testkit/backends';
+import {
+  findSeries,
+  findSpans,
+  findTrace,
+  localLane,
+  metricsPage,
+  promQl,
+  tracesUrl,
+} from '@workshop/testkit/backends';
 import { type Asked, type Services, startServices } from '@workshop/testkit/services';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -16,18 +24,16 @@ beforeAll(async () => {
   for (const url of [services.url, services.backendUrl]) await fetch(`${url}/health`);
   await metricsPage();
   asked = await services.ask('What is the biggest capital city in Asia?');
+  spans = await findTrace(asked.body.traceId, HINT, SPANS);
 }, 30_000);
 
-afterAll(() => services[Symbol.asyncDispose]());
+afterAll(() => services?.[Symbol.asyncDispose]());
 
-test('one question is one trace through both services', async () => {
+test('one question is one trace through both services', () => {
   expect(asked).toMatchObject({ status: 200, body: { reply: { text: expect.stringContaining('Tokyo') } } });
-  spans = await findTrace(asked.body.traceId, HINT, SPANS);
-
   const byParent = (parent: Span | undefined) => spans.filter(({ parentSpanId }) => parentSpanId === parent?.spanId);
   const chain: Span[] = [];
   for (let [next] = byParent(undefined); next; [next] = byParent(next)) chain.push(next);
-  expect(chain).toHaveLength(SPANS);
   expect(spans).toHaveLength(SPANS);
   expect(chain.map(describe)).toEqual([
     'frontend SERVER POST /ask',
@@ -46,10 +52,10 @@ test('the spans of the requests say which route was taken, and where to', () => 
   expect(clients).toContainEqual(expect.stringMatching(/\/v1\/chat\/completions$/));
 });
 
-test('the answer names the trace and links it', () => {
-  expect(asked.body).toMatchObject({
-    traceUrl: `http://localhost:${appEnv.JAEGER_UI_PORT}/trace/${asked.body.traceId}`,
-  });
+test('the answer names the trace and links the page that shows it', async () => {
+  const { traceId, traceUrl } = asked.body;
+  expect(traceUrl).toBe(`${tracesUrl}/${localLane ? '#trace=' : 'trace/'}${traceId}`);
+  expect((await fetch(String(traceUrl))).status).toBe(200);
 });
 
 test('the session travels as baggage, and the span of the call carries it', () => {
