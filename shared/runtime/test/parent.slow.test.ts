@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { freePortPair } from '@workshop/backends/ports';
+import { cleanEnv } from '@workshop/testkit/app';
+import { execa } from 'execa';
+import getPort from 'get-port';
+import { describe, expect, test } from 'vitest';
+
+const steps = join(import.meta.dirname, '..', '..', '..', 'steps');
+const NPM = /^npm/;
+const RUNNER = /^\S*node \S*workshop-services/;
+
+describe.skipIf(process.platform === 'win32')('all that `npm start` has started ends soon after (needs ps)', () => {
+  test.each([
+    ['SIGTERM', 'npm alone', '01-console', NPM],
+    ['SIGKILL', 'npm alone', '01-console', NPM],
+    ['SIGTERM', 'npm alone', '04-propagation', NPM],
+    ['SIGKILL', 'npm alone', '04-propagation', NPM],
+    ['SIGKILL', 'the runner', '04-propagation', RUNNER],
+    ['SIGKILL', 'npm alone', '05-collector-grafana', NPM],
+    ['SIGKILL', 'the runner', '05-collector-grafana', RUNNER],
+  ] as const)('%s to %s in %s', async (signal, _name, step, victim) => {
+    await using app = await start(step);
+    const before = await app.processes();
+    expect(before.map(({ args }) => args).join('\n')).toContain('embedded-model.ts');
+    process.kill(before.find(({ args }) => victim.test(args))?.pid ?? 0, signal);
+
+    await expect.poll(() => app.processes(), { timeout: 10_000, interval: 250 }).toEqual([]);
+  });
+});
+
+/** `npm start` in a step, when the step is ready for questions. Its stdin stays open, as a terminal does when npm is killed. */
+async function start(step: string) {
+  const fifo = join(await mkdtemp(join(tmpdir(), 'workshop-')), 'stdin');
+  await execa('mkfifo', [fifo]);
+  const stdin = await open(fifo, 'r+');
+  const npm = spawn('npm', ['start', '--silent'], {
+    cwd: join(steps, step),
+    env: {
+      ...cleanEnv(),
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${await getPort()}`,
+      OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePortPair()),
+      FRONTEND_PORT: '0',
+      BACKEND_PORT: '0',
+    },
+    stdio: [stdin.fd, 'pipe', 'inherit'],
+  });
+  let output = '';
+  npm.stdout?.setEncoding('utf8').on('data', (chunk) => {
+    output += chunk;
+  });
+  await expect.poll(() => output, { timeout: 20_000 }).toMatch(/^System: |(listening on[\s\S]*){2}/m);
+  const started = new Set((await tree(Number(npm.pid))).map(({ pid }) => pid));
+  return {
+    /** Those that `npm start` came to and that still run. */
+    processes: async () => (await running()).filter(({ pid }) => started.has(pid)),
+    async [Symbol.asyncDispose]() {
+      for (const { pid } of await this.processes()) process.kill(pid, 'SIGKILL');
+      await stdin.close();
+      await rm(dirname(fifo), { recursive: true });
+    },
+  };
+}
+
+type Running = { pid: number; parent: number; args: string };
+
+async function running(): Promise<Running[]> {
+  const { stdout } = await execa('ps', ['-eo', 'pid=,ppid=,stat=,args=']);
+  const lines = stdout.split('\n').map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? []);
+  return lines
+    .filter(([, , , state]) => state && !state.startsWith('Z'))
+    .map(([, pid, parent, , args]) => ({ pid: Number(pid), parent: Number(parent), args: String(args) }));
+}
+
+/** A process and all that come of it. */
+async function tree(root: number): Promise<Running[]> {
+  const all = await running();
+  const below = (pid: number): Running[] =>
+    all.filter(({ parent }) => parent === pid).flatMap((it) => [it, ...below(it.pid)]);
+  return [...all.filter(({ pid }) => pid === root), ...below(root)];
+}
