@@ -7,8 +7,6 @@ export type LlmErrorType = 'timeout' | 'rate_limited' | 'unavailable' | 'rejecte
 export class LlmError extends Error {
   override readonly name = 'LlmError';
   readonly type: LlmErrorType;
-  /** The trace in which the call failed, set by whoever traced it. */
-  traceId?: string;
 
   constructor(type: LlmErrorType, message: string, options?: ErrorOptions) {
     super(message, options);

@@ -31,11 +31,6 @@ export function onExit(lastFlush: () => Promise<unknown>): void {
   flush = lastFlush;
 }
 
-/** The former name; steps say `onExit(() => sdk.shutdown())`. */
-export function flushOnExit(sdk: { shutdown(): Promise<void> }): void {
-  onExit(() => sdk.shutdown());
-}
-
 /** Has `cleanup` run, for at most 3 s, before the flush: what is still in flight must end to be exported. */
 export function beforeFlush(cleanup: () => Promise<unknown>): void {
   cleanups.push(cleanup);

@@ -16,7 +16,7 @@ piped lines are questions too. Ctrl-C or the end of input ends it; while a quest
 ${settingsHelp}`;
 
 type Ask = (question: string, signal: AbortSignal) => Promise<{ reply: Reply; traceId?: string }>;
-type TraceLink = (traceId: string) => Promise<string | undefined> | string;
+type TraceLink = (traceId: string) => Promise<string | undefined>;
 
 /**
  * Asks the question of the command line, or prompts for questions until the end of input, and ends the process: with 0,
