@@ -1,8 +1,8 @@
+import { freePort } from '@workshop/backends/ports';
 import { cleanEnv } from '@workshop/testkit/app';
 import { appEnv, findLogs, findTrace, localLane } from '@workshop/testkit/backends';
 import { post } from '@workshop/testkit/services';
 import { execa } from 'execa';
-import getPort from 'get-port';
 import { describe, expect, test } from 'vitest';
 
 const HINT = 'the services of the capstone send nothing.';
@@ -62,9 +62,9 @@ test("it names Grafana's page, or where there is none the receiver's", async () 
 });
 
 async function start(...args: string[]) {
-  const [frontend, backend] = [await getPort(), await getPort()];
-  const env = {
-    ...{ ...cleanEnv(), GRAFANA_PORT: String(await getPort()), ...appEnv },
+  const [frontend, backend] = [await freePort(), await freePort()];
+  const env: Record<string, string> = {
+    ...{ ...cleanEnv(), GRAFANA_PORT: String(await freePort()), ...appEnv },
     FRONTEND_PORT: String(frontend),
     BACKEND_PORT: String(backend),
     BACKEND_URL: `http://localhost:${backend}`,
