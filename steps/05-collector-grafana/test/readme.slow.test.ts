@@ -104,7 +104,7 @@ describe("this step's test fails, and says what is missing", () => {
   );
 });
 
-test.skipIf(!localLane)('"Break it" without Docker: the redaction is missed (with containers: see above)', async () => {
+test.skipIf(!localLane)('"Break it" without Docker: the redaction is missed (containers: the real one)', async () => {
   await using broken = await copyStep(step);
   await edit(join(broken.dir, 'collector.yaml'), /, redaction/g, '');
   const { exitCode, all } = await runTests(step, broken.dir, 'collector.yaml');

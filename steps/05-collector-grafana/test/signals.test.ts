@@ -150,7 +150,7 @@ describe('metrics: every call is counted, by what came of it', () => {
     await expect.poll(counts, { ...soon, message: hint }).toEqual({ INFO: 6, WARN: 3 });
   });
 
-  test.skipIf(!localLane)('as they leave the program (with containers: see above)', async () => {
+  test.skipIf(!localLane)('as they leave the program (containers: Prometheus is asked)', async () => {
     const seriesOf = async (name: string) =>
       (await receivedMetric(name)).filter(({ attributes }) => attributes['gen_ai.request.model'] === model);
     await expect
