@@ -23,7 +23,7 @@ describe('from service to service', () => {
   });
 
   test('the context travels in all formats, with the same ids, and baggage of ours alone', async () => {
-    const { body } = await services.ask('hello', { baggage: 'stranger=1', 'uberctx-stranger': '1' });
+    const { body } = await services.ask('hello', { baggage: 'theirs=1', 'uberctx-theirs': '1' });
 
     const headers = recorder.requests.at(-1)?.headers ?? {};
     const [, traceId, spanId, flags] = String(headers.traceparent).split('-');
@@ -34,7 +34,7 @@ describe('from service to service', () => {
     expect(String(headers['uber-trace-id']).split(':').map(pad)).toEqual([traceId, spanId, '0', '1'].map(pad));
     const [, sessionId] = /^session\.id=([0-9a-f-]{36})$/.exec(String(headers.baggage)) ?? [];
     expect(headers['uberctx-session.id']).toBe(sessionId);
-    expect(Object.keys(headers)).not.toContain('uberctx-stranger');
+    expect(Object.keys(headers)).not.toContain('uberctx-theirs');
   });
 
   test.each([
@@ -44,6 +44,12 @@ describe('from service to service', () => {
     await services.ask('hello', { traceparent: `00-${TRACE_ID}-${SPAN_ID}-${flags}` });
 
     expect(recorder.requests.at(-1)?.headers.traceparent).toMatch(new RegExp(`^00-${TRACE_ID}-[0-9a-f]{16}-${flags}$`));
+  });
+
+  test('tracestate goes on to the backend as it came', async () => {
+    await services.ask('hello', { traceparent: `00-${TRACE_ID}-${SPAN_ID}-01`, tracestate: 'vendor=1' });
+
+    expect(recorder.requests.at(-1)?.headers.tracestate).toBe('vendor=1');
   });
 
   test.each([

@@ -46,7 +46,7 @@ test.concurrent.each([
   expect(await findSpans({ traceId: mine })).toEqual([]);
 });
 
-describe('what strangers send breaks nothing, and destroys no valid traceparent', () => {
+describe('what anybody could send breaks nothing, and destroys no valid traceparent', () => {
   const many = (n: number, entry: (i: number) => string) => Array.from({ length: n }, (_, i) => entry(i));
   test.each<[string, Record<string, string>]>([
     ['baggage: a%20b=1', { baggage: 'a%20b=1' }],

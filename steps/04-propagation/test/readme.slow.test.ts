@@ -1,6 +1,6 @@
 import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findSpans, findTrace } from '@workshop/testkit/backends';
+import { appEnv, findSpans, findTrace, localLane } from '@workshop/testkit/backends';
 import { changedLines, copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
 import { startServices } from '@workshop/testkit/services';
 import { execa } from 'execa';
@@ -101,3 +101,17 @@ test('"On call": a slow model shows in its own span, a delay in the frontend in 
   expect(seconds('backend', 'CLIENT')).toBeGreaterThanOrEqual(5);
   expect(seconds('frontend', 'SERVER') - seconds('frontend', 'CLIENT')).toBeGreaterThanOrEqual(1.9);
 });
+
+test.skipIf(localLane)(
+  'every alert links to a page that has its row of "On call" (local lane: no alerts)',
+  async () => {
+    const alerts = await readFile(join(step, 'alerts.yml'), 'utf8');
+    const links = [...alerts.matchAll(/alert: (\w+).*?runbook_url: (\S+)/gs)];
+    expect(links).toHaveLength(3);
+    for (const [, alert, link] of links) {
+      const page = await fetch(String(link).replace(':9090', `:${appEnv.PROMETHEUS_PORT}`));
+      expect(page.status, `${link}: is README.md mounted in compose.yaml?`).toBe(200);
+      expect(await page.text()).toContain(`| \`${alert}\` |`);
+    }
+  },
+);
