@@ -38,6 +38,17 @@ test('"See it" shows the span that the program prints', async () => {
   expect(masked(quoted)).toEqual(masked(real));
 });
 
+test.each([
+  ['rate-limit', 'rate_limited'],
+  ['malformed', 'malformed_response'],
+  ['slow', undefined],
+])('"Break it": npm start -- --set LLM_FAULT=%s gives the error type %s', async (fault, type) => {
+  const command = `npm start -- --set LLM_FAULT=${fault} "What is a span?"`;
+  expect(fencesIn(readme, 'sh').join('')).toContain(command);
+  const { stdout } = await runApp(['--set', `LLM_FAULT=${fault}`, 'What is a span?']);
+  expect(spansIn(stdout).map(({ attributes }) => attributes['error.type'])).toEqual([type]);
+});
+
 test('"Break it": without metricReaders: [] one test fails, and says in two lines how many requests were sent', async () => {
   await using broken = await copyStep(step);
   await edit(join(broken.dir, 'src/telemetry.ts'), '  metricReaders: [],', '  // metricReaders: [],');
