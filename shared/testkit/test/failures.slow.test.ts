@@ -29,6 +29,7 @@ describe.concurrent('containers cannot be had', () => {
     {
       name: 'the engine hangs (needs the docker command and sockets of POSIX)',
       skip: !cli || windows,
+      patience: PATIENCE_MS + 5_000,
       env: async (dir: string) => {
         await listening(createServer(() => {}).listen(join(dir, 'hangs.sock')));
         return { DOCKER_HOST: `unix://${dir}/hangs.sock` };
@@ -92,7 +93,7 @@ describe.concurrent('containers cannot be had', () => {
       expect(all).toContain(`Error: ${lines(stdout).first?.replace('Backends: none. ', '')}`);
       expect(all).not.toMatch(/No test files found|^ +at /m);
       expect(await step.kept()).toEqual([]);
-      if (patience > PATIENCE_MS) expect(stdout).toContain('Still waiting for the registry of ');
+      if (/a registry (hangs|is slow)/.test(name)) expect(stdout).toContain('Still waiting for the registry of ');
     });
 
     // What hangs takes its time: once is enough.
