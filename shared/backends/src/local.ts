@@ -11,7 +11,7 @@ const { url, ended, stop } = await startDevtools(PORT).catch((error: Error): nev
 const elsewhere = new URL(url).port !== String(PORT);
 
 console.log(`Traces, metrics and logs: ${url}`);
-if (elsewhere) console.log(`Port ${PORT} is taken. Start the app with OTEL_EXPORTER_OTLP_ENDPOINT=${url}`);
+if (elsewhere) console.log(`Port ${PORT} is taken. In the step: npm start -- --set OTEL_EXPORTER_OTLP_ENDPOINT=${url}`);
 console.log('Ctrl-C ends it.');
 
 let stopping = false;
