@@ -10,7 +10,8 @@ import { describe, expect, test } from 'vitest';
 
 const steps = join(import.meta.dirname, '..', '..', '..', 'steps');
 const NPM = /^npm/;
-const RUNNER = /^\S*node \S*workshop-services/;
+// Not the shell that npm runs it with. Its path may hold spaces.
+const RUNNER = /^(?!sh ).*node .*workshop-services/;
 
 describe.skipIf(process.platform === 'win32')('all that `npm start` has started ends soon after (needs ps)', () => {
   test.each([
@@ -25,7 +26,9 @@ describe.skipIf(process.platform === 'win32')('all that `npm start` has started 
     await using app = await start(step);
     const before = await app.processes();
     expect(before.map(({ args }) => args).join('\n')).toContain('embedded-model.ts');
-    process.kill(before.find(({ args }) => victim.test(args))?.pid ?? 0, signal);
+    const [found] = before.filter(({ args }) => victim.test(args));
+    if (!found) throw new Error(`None of these is to be killed:\n${before.map(({ args }) => args).join('\n')}`);
+    process.kill(found.pid, signal);
 
     await expect.poll(() => app.processes(), { timeout: 10_000, interval: 250 }).toEqual([]);
   });
