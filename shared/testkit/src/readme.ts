@@ -37,20 +37,26 @@ export const headings = [
  */
 export async function copyStep(stepDir: string, patches: string[] = [], ...options: string[]) {
   const dir = await mkdtemp(join(stepDir, '.copy-'));
-  await cp(join(stepDir, 'src'), join(dir, 'src'), { recursive: true });
-  await cp(join(stepDir, 'package.json'), join(dir, 'package.json'));
-  const collector = join(stepDir, 'collector.yaml');
-  if (existsSync(collector)) await cp(collector, join(dir, 'collector.yaml'));
-  for (const patch of patches) {
-    await writeFile(join(dir, 'patch'), patch);
-    // Outside of a repository: inside of one, git skips files that are ignored.
-    await execa('git', ['apply', ...options, 'patch'], { cwd: dir, env: { GIT_DIR: join(dir, 'none') } });
-    await rm(join(dir, 'patch'));
+  const remove = () => rm(dir, { recursive: true, force: true });
+  try {
+    await cp(join(stepDir, 'src'), join(dir, 'src'), { recursive: true });
+    await cp(join(stepDir, 'package.json'), join(dir, 'package.json'));
+    const collector = join(stepDir, 'collector.yaml');
+    if (existsSync(collector)) await cp(collector, join(dir, 'collector.yaml'));
+    for (const patch of patches) {
+      await writeFile(join(dir, 'patch'), patch);
+      // Outside of a repository: inside of one, git skips files that are ignored.
+      await execa('git', ['apply', ...options, 'patch'], { cwd: dir, env: { GIT_DIR: join(dir, 'none') } });
+      await rm(join(dir, 'patch'));
+    }
+  } catch (error) {
+    await remove();
+    throw error;
   }
   return {
     dir,
     read: (path: string) => readFile(join(dir, path), 'utf8'),
-    [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: remove,
   };
 }
 
