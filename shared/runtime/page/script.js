@@ -40,10 +40,10 @@ function showReply(fields) {
   reply.hidden = false;
 }
 
-/** The links are there only if the pages are. */
-function showTrace({ traceId, traceUrl, logsUrl }) {
-  if (!traceId) return;
-  trace.replaceChildren('Trace: ', traceUrl ? link(traceUrl, traceId) : traceId);
+/** The links are there only if the pages are, and a trace that is not sampled is on none. */
+function showTrace({ traceId = '', sampled, traceUrl, logsUrl }) {
+  if (sampled === undefined) return;
+  trace.replaceChildren('Trace: ', traceUrl ? link(traceUrl, traceId) : traceId, sampled ? '' : ' not sampled');
   trace.hidden = false;
   if (!logsUrl) return;
   logs.replaceChildren(link(logsUrl, 'Log records'));

@@ -5,6 +5,7 @@ import { wrongUsage } from './arguments.ts';
 export const settable = [
   ...settingNames.filter((name) => name !== 'LLM_API_KEY'),
   'FRONTEND_PORT',
+  'FRONTEND_HOSTS',
   'BACKEND_PORT',
   'BACKEND_URL',
   'BACKEND_TIMEOUT_MS',

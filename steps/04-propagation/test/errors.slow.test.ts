@@ -20,8 +20,8 @@ describe('bad requests', () => {
     ['4,001 characters', { question: 'x'.repeat(4_001) }, 'longer than 4000'],
     ['a number', { question: 42 }, 'question must be a text'],
     ['a session id that is none', { question: 'hello', sessionId: 'x' }, 'sessionId must be a UUID'],
-    ['no JSON', '{"question":', 'send JSON'],
-    ['no object', '[]', 'expected object'],
+    ['no JSON', '{"question":', 'The body cannot be read (HTTP 400). Send JSON like {"question":'],
+    ['no object', '[]', 'There is no question in the body. Send JSON like {"question":'],
   ])('%s: 400 with a message and the trace id', async (_name, body, message) => {
     for (const url of [services.url, services.backendUrl]) {
       const answer = await post(url, body);

@@ -1,4 +1,4 @@
-import { answer, handleErrors, Question, serve, stopping } from '@workshop/runtime/serve';
+import { handleErrors, Question, serve, stopping } from '@workshop/runtime/serve';
 import express from 'express';
 import { callLlm } from './llm.ts';
 
@@ -12,7 +12,7 @@ app.get('/health', (_request, response) => {
 app.post('/ask', async (request, response) => {
   const { question } = Question.parse(request.body);
   const { reply } = await callLlm(question, stopping);
-  answer(response, { reply });
+  response.json({ reply });
 });
 
 app.use(handleErrors);

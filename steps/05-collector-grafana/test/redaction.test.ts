@@ -82,16 +82,18 @@ describe.skipIf(localLane)('secrets are masked by the Collector (local lane: the
       env: { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true' },
     });
     const baggage = `session.id=${encodeURIComponent(secrets.email)}`;
-    const { body } = await post(services.backendUrl, { question: text }, { baggage });
+    const traceId = crypto.randomUUID().replaceAll('-', '');
+    const traceparent = `00-${traceId}-80f345e18ee169e9-01`;
+    await post(services.backendUrl, { question: text }, { baggage, traceparent });
     services.app.signal('SIGTERM'); // so that it is sent now
 
-    const spans = await findTrace(body.traceId, HINT, 3);
+    const spans = await findTrace(traceId, HINT, 3);
     const call = spans.find(({ name }) => name === 'call_llm_api');
     expect(call?.attributes).toMatchObject({
       'session.id': '****',
       'gen_ai.input.messages': expect.stringContaining(masked),
     });
-    expectNoSecretIn(await findSpans({ traceId: body.traceId }));
+    expectNoSecretIn(await findSpans({ traceId }));
   });
 });
 
