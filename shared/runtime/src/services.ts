@@ -42,25 +42,33 @@ const services = names.map((name, i) => {
   return service;
 });
 
+let ending = false;
+
 // Each of them ends in its own time; Ctrl-C reaches them by itself, a signal to this process alone does not.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
+    ending = true;
     for (const service of services) service.kill(signal);
   });
 }
-onParentEnd(disconnect);
+onParentEnd(endAll);
+// Whoever read our output has gone, as `head` does.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', endAll);
 
 // One without the other is no use.
-const codes = services.map(async (service) => {
-  const [code] = await once(service, 'exit');
-  disconnect();
+const codes = services.map(async (service, i) => {
+  const [code, signal] = await once(service, 'exit');
+  const how = signal ?? `exit code ${code}`;
+  if (!ending) console.error(`The service ${names[i]} has ended (${how}). Now the other one is ended too.`);
+  endAll();
   return Number(code ?? 1);
 });
 process.exitCode = (await Promise.race(codes)) || 0;
 await Promise.all(codes);
 
 /** The services end when their channel closes: also on Windows, which has no signals, and when this process is killed. */
-function disconnect(): void {
+function endAll(): void {
+  ending = true;
   for (const service of services) if (service.connected) service.disconnect();
 }
 
