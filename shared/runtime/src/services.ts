@@ -29,6 +29,7 @@ const services = names.map((name, i) => {
       // Names the service; both have the same telemetry.ts.
       OTEL_SERVICE_NAME: name,
       OTEL_EXPORTER_PROMETHEUS_PORT: String(firstMetricsPort + i),
+      npm_lifecycle_event: undefined, // it is this process that waits for npm's end
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -20,6 +20,7 @@ describe.skipIf(process.platform === 'win32')('all that `npm start` has started 
     ['SIGTERM', 'npm alone', '04-propagation', NPM],
     ['SIGKILL', 'npm alone', '04-propagation', NPM],
     ['SIGKILL', 'the runner', '04-propagation', RUNNER],
+    ['SIGTERM', 'npm alone', '05-collector-grafana', NPM],
     ['SIGKILL', 'npm alone', '05-collector-grafana', NPM],
     ['SIGKILL', 'the runner', '05-collector-grafana', RUNNER],
   ] as const)('%s to %s in %s', async (signal, _name, step, victim) => {
@@ -30,7 +31,8 @@ describe.skipIf(process.platform === 'win32')('all that `npm start` has started 
     if (!found) throw new Error(`None of these is to be killed:\n${before.map(({ args }) => args).join('\n')}`);
     process.kill(found.pid, signal);
 
-    await expect.poll(() => app.processes(), { timeout: 10_000, interval: 250 }).toEqual([]);
+    await expect.poll(() => app.processes(), { timeout: 5_000, interval: 250 }).toEqual([]);
+    expect(app.stderr, 'it was told to end: that is no news').not.toContain('has ended');
   });
 });
 
@@ -48,9 +50,13 @@ async function start(step: string) {
       FRONTEND_PORT: '0',
       BACKEND_PORT: '0',
     },
-    stdio: [stdin.fd, 'pipe', 'inherit'],
+    stdio: [stdin.fd, 'pipe', 'pipe'],
   });
   let output = '';
+  let stderr = '';
+  npm.stderr?.setEncoding('utf8').on('data', (chunk) => {
+    stderr += chunk;
+  });
   npm.stdout?.setEncoding('utf8').on('data', (chunk) => {
     output += chunk;
   });
@@ -59,6 +65,9 @@ async function start(step: string) {
   return {
     /** Those that `npm start` came to and that still run. */
     processes: async () => (await running()).filter(({ pid }) => started.has(pid)),
+    get stderr() {
+      return stderr;
+    },
     async [Symbol.asyncDispose]() {
       for (const { pid } of await this.processes()) process.kill(pid, 'SIGKILL');
       await stdin.close();
