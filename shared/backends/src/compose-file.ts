@@ -48,3 +48,8 @@ export function portsOf({ services }: ComposeFile, names: string[]): Port[] {
     }),
   );
 }
+
+/** Where a port is on this machine when compose.yaml is started by hand: its variable says so, or it stays the same. */
+export function portHere({ variable, port }: Port): number {
+  return Number(process.env[variable] || port);
+}

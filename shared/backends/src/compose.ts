@@ -4,11 +4,13 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { DockerComposeEnvironment, Wait } from 'testcontainers';
-import { type Port, portsOf, readCompose, servicesHere } from './compose-file.ts';
+import { type Port, portHere, portsOf, readCompose, servicesHere } from './compose-file.ts';
 import { keep } from './keep.ts';
 import { freePort, freePortPair } from './ports.ts';
 import { READY_PATHS } from './ready.ts';
 
+/** The name in every step's compose.yaml. */
+const PROJECT = 'otel-workshop';
 const READY_TIMEOUT_MS = 30_000;
 const LAST_LINES = 20;
 
@@ -70,6 +72,32 @@ export async function composeProject(variables: Record<string, string> = {}) {
     },
     [Symbol.asyncDispose]: takeDown,
   };
+}
+
+/**
+ * Starts what a step's compose.yaml names as `docker compose up -d --remove-orphans` does in its folder, without what WITHOUT
+ * leaves out, and waits until all of it answers. Throws an Error that says what died, or what is taken.
+ */
+export async function upHere(step: string): Promise<void> {
+  const file = await readCompose(step);
+  const services = servicesHere(file);
+  const ports = portsOf(file, services);
+  await execa('docker', ['compose', 'up', '--detach', '--remove-orphans', ...services], {
+    cwd: step,
+    stderr: ['inherit', 'pipe'],
+  }).catch(async (error: unknown) => Promise.reject((await whoDied(PROJECT)) ?? cleared(error, step)));
+  await ready(PROJECT, ports, Object.fromEntries(ports.map((port) => [port.variable, String(portHere(port))])));
+}
+
+/** Ends what `upHere` started, of whichever step. */
+export async function downHere(): Promise<void> {
+  await execa('docker', ['compose', '-p', PROJECT, 'down'], { stdio: 'inherit' });
+}
+
+/** The services that run of those that `upHere`, or `docker compose up`, started. */
+export async function runningHere(): Promise<string[]> {
+  const { stdout } = await execa('docker', ['compose', '-p', PROJECT, 'ps', '--services'], { reject: false });
+  return stdout.split('\n').filter(Boolean);
 }
 
 /** Prometheus's configuration with the project's ports for the apps', as a file of its own. */

@@ -25,6 +25,18 @@ export async function chooseLane(step: string): Promise<Lane> {
 
 /** Says why a step's backends cannot be run in containers here, in one line; undefined when they can. Pulls what is missing. */
 export async function whyNoContainers(compose: ComposeFile): Promise<string | undefined> {
+  const noEngine = await whyNoEngine();
+  if (noEngine) return noEngine;
+  await useContext();
+  for (const service of servicesHere(compose)) {
+    const failure = await whyNoImage(String(compose.services[service]?.image));
+    if (failure) return isOptional(service) ? `${failure} (WITHOUT=${service} does without it)` : failure;
+  }
+  return undefined;
+}
+
+/** Says why there is no Docker engine with Compose, and what to do, in one line; undefined when there is one. */
+export async function whyNoEngine(): Promise<string | undefined> {
   const engine = await docker(['version', '--format', '{{.Server.Version}}'], ENGINE_TIMEOUT_MS);
   if (engine === 'ENOENT') return 'Docker is not installed: https://docs.docker.com/get-started/get-docker';
   if (engine === 'timeout')
@@ -34,11 +46,6 @@ export async function whyNoContainers(compose: ComposeFile): Promise<string | un
   if (engine) return `no Docker engine answers: start Docker. It says: ${engine}`;
   if (await docker(['compose', 'version'], ENGINE_TIMEOUT_MS))
     return 'Docker Compose v2 is missing: https://docs.docker.com/compose/install';
-  await useContext();
-  for (const service of servicesHere(compose)) {
-    const failure = await whyNoImage(String(compose.services[service]?.image));
-    if (failure) return isOptional(service) ? `${failure} (WITHOUT=${service} does without it)` : failure;
-  }
   return undefined;
 }
 

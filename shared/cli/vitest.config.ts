@@ -1,0 +1,1 @@
+export { default } from '@workshop/testkit/vitest';
