@@ -9,7 +9,8 @@ import { expect, test } from 'vitest';
 const step = join(import.meta.dirname, '..');
 const before = join(step, '../03-prometheus');
 const readme = await readFile(join(step, 'README.md'), 'utf8');
-const [partA = '', partB = ''] = readme.split('### B: one trace');
+const [doIt = '', after = ''] = readme.split('## Run it');
+const [partA = '', partB = ''] = doIt.split('### B: one trace');
 const HINT = 'this step is broken.';
 
 test('the README has the headings of every step', () => {
@@ -17,7 +18,7 @@ test('the README has the headings of every step', () => {
 });
 
 test('what "Do it" changes turns step 03 into this step', async () => {
-  await using done = await copyStep(before, fencesIn(readme, 'diff'));
+  await using done = await copyStep(before, fencesIn(doIt, 'diff'));
   expect(await changedLines(join(done.dir, 'src'), join(step, 'src'))).toBe(0);
   expect(await changedLines(join(before, 'src'), join(step, 'src'))).toBeLessThanOrEqual(130);
 });
@@ -52,6 +53,24 @@ test('part C: the curl of an old Jaeger client joins its trace', async () => {
   expect(traceId).toBe('80f345e18ee169e90ae2a009f8eb3ef9');
   const joined = (await findTrace(traceId, HINT, 5)).filter(({ parentSpanId }) => parentSpanId === '80f345e18ee169e9');
   expect(joined.length).toBeGreaterThan(0);
+});
+
+test('"Going further": as an edge the frontend joins no trace from outside, and the backend joins the frontend\'s', async () => {
+  await using edge = await copyStep(step, fencesIn(after, 'diff'));
+  await using services = await startServices({ cwd: edge.dir });
+  const theirs = '80f345e18ee169e90ae2a009f8eb3ef9';
+  for (const context of [
+    { traceparent: `00-${theirs}-80f345e18ee169e9-00`, tracestate: 'vendor=1' },
+    { 'uber-trace-id': `${theirs}:80f345e18ee169e9:0:0`, baggage: 'session.id=theirs' },
+  ]) {
+    const { status, body } = await services.ask('What is a trace?', context);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ traceId: expect.not.stringContaining(theirs), sampled: true });
+    const spans = await findTrace(body.traceId, HINT, 5);
+    expect(spans.filter(({ parentSpanId }) => !parentSpanId).map(({ kind }) => kind)).toEqual(['SERVER']);
+    const call = spans.find(({ name }) => name === 'call_llm_api');
+    expect(call?.attributes['session.id']).toMatch(/^[0-9a-f-]{36}$/);
+  }
 });
 
 test("without the propagator this step's test fails, and says what is missing", async () => {
