@@ -2,7 +2,7 @@
 // rejection.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onParentEnd } from './parent.ts';
-import { allAnswered, reportUnsent } from './report.ts';
+import { allAnswered, reportLosses } from './report.ts';
 
 const CLEANUP_TIMEOUT_MS = 3_000;
 const FLUSH_TIMEOUT_MS = 2_500;
@@ -12,12 +12,20 @@ const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 const cleanups: (() => Promise<unknown>)[] = [];
 let flush: () => Promise<unknown> = async () => {};
 let exiting: Promise<never> | undefined;
+/** Why output was not written, as when the disk is full. */
+let outputError: string | undefined;
 
 process.once('beforeExit', (code) => exit(code));
 for (const [signal, code] of Object.entries(EXIT_CODES)) process.on(signal, () => exit(code));
 onParentEnd(() => exit(0));
-// Whoever read our output has gone, as `head` does. Unheard, the error would be an uncaught exception, which prints, ...
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => exit(0));
+// Unheard, the error would be an uncaught exception, which prints, ...
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+    // EPIPE: whoever read our output has gone, as `head` does.
+    if (code !== 'EPIPE') outputError ??= code;
+    exit(0);
+  });
+}
 process.on('uncaughtException', (error) => {
   console.error(error instanceof Error ? error.stack : error); // the stack, not the cause: that can hold secrets
   exit(1);
@@ -25,7 +33,7 @@ process.on('uncaughtException', (error) => {
 
 /**
  * Has `lastFlush` run when the program ends, once, for at most 2.5 s and after all that was given to `beforeFlush`. If it
- * rejects, that is reported, and the exit code stays the same.
+ * rejects or takes longer, that is reported, and the exit code stays the same.
  */
 export function onExit(lastFlush: () => Promise<unknown>): void {
   flush = lastFlush;
@@ -44,14 +52,19 @@ export function exit(code: number): Promise<never> {
 
 async function end(code: number): Promise<never> {
   await within(CLEANUP_TIMEOUT_MS, Promise.allSettled(cleanups.map((cleanup) => Promise.try(cleanup))));
-  const flushed = Promise.try(flush).finally(allAnswered);
-  await within(FLUSH_TIMEOUT_MS, flushed).then(() => reportUnsent(), reportUnsent);
-  await Promise.all([process.stdout, process.stderr].map(drained));
-  process.exit(code);
+  const flushed = Promise.allSettled([Promise.try(flush).finally(allAnswered)]);
+  const [result] = (await within(FLUSH_TIMEOUT_MS, flushed)) ?? [];
+  if (!result) console.error(`Telemetry was not flushed within ${FLUSH_TIMEOUT_MS / 1000} s.`);
+  await reportLosses(result?.status === 'rejected' && result.reason);
+  await drained(process.stdout);
+  if (outputError) console.error(`The output could not be written (${outputError}).`);
+  await drained(process.stderr);
+  process.exit(outputError ? 1 : code);
 }
 
-function within(milliseconds: number, work: Promise<unknown>): Promise<unknown> {
-  return Promise.race([work, sleep(milliseconds)]);
+/** Undefined when the time is up. */
+function within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+  return Promise.race([work, sleep(milliseconds, undefined)]);
 }
 
 /** Resolves when all that was written to `stream` has left: into a pipe that can be after process.exit(). */

@@ -81,6 +81,7 @@ async function* questions(signal: AbortSignal): AsyncGenerator<string> {
   signal.addEventListener('abort', () => lines.close());
   if (interactive) lines.prompt();
   for await (const line of lines) {
+    if (signal.aborted) return; // what was piped in is still read to its end
     idle = false;
     if (line.trim()) yield line.trim();
     idle = true;

@@ -1,80 +1,124 @@
-// Says in one line, once for each address, that telemetry was not sent; OpenTelemetry by itself says nothing. It looks at
-// the exporters' requests: the SDK's error handler is not told which signal it was, nor of metrics that timed out.
+// Says in one line for each address and kind of trouble that telemetry was not sent, and at the end how much was lost;
+// OpenTelemetry by itself says nothing. It looks at the exporters' requests: the SDK's error handler is not told which
+// signal it was, nor of metrics that timed out, nor of what a receiver rejected.
+import { hash } from 'node:crypto';
 import { subscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
+import { answerTrouble, connectionTrouble, ITEMS, type Items, itemsIn, noAnswer, type Trouble } from './otlp.ts';
+import { dropped } from './queue.ts';
+import { printable } from './text.ts';
 
 /** Longer than the workshop's exporters try, retries included. */
 const PATIENCE_MS = 2_000;
-const SIGNALS = { traces: 'traces', metrics: 'metrics', logs: 'log records' };
 
-/** Addresses where nothing has arrived since the last success: why, and the timer that reports it. */
-const pending = new Map<string, { reason: string; timer: NodeJS.Timeout }>();
-const reported = new Set<string>();
-const open = new Set<Promise<void>>();
+type Sent = { address: string; body: () => Promise<Buffer> };
+type Loss = Trouble & Items & { address: string };
+
+/** Requests without an answer yet. */
+const open = new Map<Sent, Promise<void>>();
+/** What has not arrived by now. The key is a hash of the body: a retry sends the same one. */
+const lost = new Map<string, Loss>();
+const told = new Set<string>();
 
 subscribe('http.client.request.created', (message) => {
   const { request } = message as { request: ClientRequest };
   if (!String(request.getHeader('user-agent')).includes('OTel-OTLP-Exporter')) return;
-  const address = withoutSecrets(new URL(request.path, `${request.protocol}//${request.getHeader('host')}`));
-  waitFor(address);
-  const closed = new Promise<void>((resolve) => request.on('close', resolve)).finally(() => open.delete(closed));
-  open.add(closed);
-  request.on('response', ({ statusCode = 0 }: IncomingMessage) => {
-    if (statusCode < 300) arrived(address);
-    else waitFor(address).reason = `HTTP ${statusCode}`;
-  });
-  request.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-    // The exporter itself resets a connection that stays silent.
-    waitFor(address).reason = code === 'ECONNRESET' ? 'no answer' : code || message;
-  });
+  const sent = { address: addressOf(request), body: bodyOf(request) };
+  const settled = troubleOf(request)
+    .then((trouble) => settle(sent, trouble))
+    .finally(() => open.delete(sent));
+  open.set(sent, settled);
 });
 
 /** Resolves when no request is open any more: a flush rejects at the first signal that fails. */
 export async function allAnswered(): Promise<void> {
-  await Promise.all(open);
+  await Promise.all(open.values());
 }
 
-/** Reports what has not arrived by now and, if there was never anything to report, the `error` that ended the flush. */
-export function reportUnsent(error?: unknown): void {
-  for (const address of pending.keys()) report(address);
-  if (error && reported.size === 0) {
-    console.error(`Telemetry was not flushed: ${error instanceof Error ? error.message : error}`);
-  }
+/** Reports what has not arrived by now, how much it is, and the `error` of the flush if nothing else explains it. */
+export async function reportLosses(error?: unknown): Promise<void> {
+  for (const sent of open.keys()) await settle(sent, noAnswer);
+  for (const loss of lost.values()) tell(loss);
+  if (error && told.size === 0) console.error(`Telemetry was not flushed: ${describe(error)}`);
+  const amounts = Object.values(ITEMS).flatMap(({ item }) => amountOf(item));
+  if (amounts.length > 0) console.error(`Lost: ${amounts.join(', ')}.`);
 }
 
-function waitFor(address: string) {
-  const waiting = pending.get(address) ?? {
-    reason: 'no answer',
-    timer: setTimeout(() => report(address), PATIENCE_MS).unref(),
-  };
-  pending.set(address, waiting);
-  return waiting;
+/** As in `up to 3 spans`. Empty if there are none. */
+function amountOf(item: string): string[] {
+  const losses = [...lost.values()].filter((loss) => loss.item === item);
+  const queue = item === 'span' ? dropped : { spans: 0, isFull: false };
+  const count = losses.reduce((sum, loss) => sum + loss.count, queue.spans);
+  if (!count) return [];
+  const bound = queue.isFull ? 'more than ' : losses.some(({ isUnsure }) => isUnsure) ? 'up to ' : '';
+  return [`${bound}${count} ${item}${count === 1 ? '' : 's'}`];
 }
 
-function arrived(address: string): void {
-  clearTimeout(pending.get(address)?.timer);
-  pending.delete(address);
+async function settle({ address, body }: Sent, trouble: Trouble | undefined): Promise<void> {
+  if (!trouble && lost.size === 0) return;
+  const bytes = await body();
+  const id = hash('sha256', bytes);
+  if (!trouble) return void lost.delete(id);
+  const items = lost.get(id) ?? itemsIn(bytes.toString());
+  lost.set(id, { ...items, ...trouble, address, count: trouble.rejected ?? items.count });
+  const tellOfIt = () => tell(lost.get(id));
+  if (trouble.isRetried) setTimeout(tellOfIt, PATIENCE_MS).unref();
+  else tellOfIt();
 }
 
-function report(address: string): void {
-  if (reported.has(address)) return;
-  reported.add(address);
-  const reason = pending.get(address)?.reason ?? '';
-  const what = [signalOf(address), reason].filter(Boolean).join(': ');
-  const question = reason.startsWith('HTTP') ? '' : ' Does it run?';
-  console.error(`Telemetry was not sent to ${address} (${what}).${question}`);
+function tell(loss: Loss | undefined): void {
+  if (!loss) return;
+  const { address, kind, signal, reason, advice } = loss;
+  const key = [address, signal, kind].join(' ');
+  if (told.has(key)) return;
+  told.add(key);
+  console.error(`Telemetry was not sent to ${address} (${[signal, reason].filter(Boolean).join(': ')}). ${advice}`);
 }
 
-/** By the path that exporters append, or by the variable that gives the signal an address of its own. */
-function signalOf(address: string): string | undefined {
-  const names = Object.entries(SIGNALS).find(([signal]) => {
-    const own = URL.parse(process.env[`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`] ?? '');
-    return address.endsWith(`/v1/${signal}`) || (own && address === withoutSecrets(own));
+/** What comes of a request: undefined if all has arrived. */
+function troubleOf(request: ClientRequest): Promise<Trouble | undefined> {
+  const isJson = String(request.getHeader('content-type')).includes('json');
+  return new Promise((resolve) => {
+    request.on('error', (error) => resolve(connectionTrouble(error)));
+    request.on('response', (response: IncomingMessage) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('close', () => resolve(answerTrouble(response, isJson ? Buffer.concat(chunks).toString() : '')));
+    });
   });
-  return names?.[1];
+}
+
+/** Keeps what is piped into a request, by reference. A request that failed has not read it to its end. */
+function bodyOf(request: ClientRequest): Sent['body'] {
+  const { promise, resolve } = Promise.withResolvers<Readable>();
+  const chunks: Buffer[] = [];
+  request.once('pipe', (source: Readable) => {
+    source.on('data', (chunk) => chunks.push(chunk));
+    resolve(source);
+  });
+  return async () => {
+    const source = await promise;
+    if (!source.closed) {
+      source.unpipe(request).resume();
+      await once(source, 'close');
+    }
+    const bytes = Buffer.concat(chunks);
+    return request.getHeader('content-encoding') === 'gzip' ? gunzipSync(bytes) : bytes;
+  };
+}
+
+/** The code alone if there is one: the message of an invalid header quotes it. */
+function describe(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (typeof code !== 'string') return printable(String(message ?? error));
+  return code.startsWith('ERR_INVALID_') ? `${code}. Check OTEL_EXPORTER_OTLP_HEADERS.` : code;
 }
 
 /** Without user name, password and query. */
-function withoutSecrets({ origin, pathname }: URL): string {
-  return origin + pathname;
+function addressOf(request: ClientRequest): string {
+  const url = URL.parse(request.path, `${request.protocol}//${request.getHeader('host')}`);
+  return url ? url.origin + url.pathname : 'the receiver';
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
@@ -29,29 +29,108 @@ async function serve(listener: RequestListener) {
   };
 }
 
-const allSignals = (url: string, reason: string) => [
+const LOST = 'Lost: 1 span, 1 data point, 1 log record.';
+const allSignals = (url: string, reason: string, lost = LOST) => [
+  lost,
   `Telemetry was not sent to ${url}/v1/logs (log records: ${reason}`,
   `Telemetry was not sent to ${url}/v1/metrics (metrics: ${reason}`,
   `Telemetry was not sent to ${url}/v1/traces (traces: ${reason}`,
 ];
 
-test('refused: a line for each signal, with its own address', async () => {
-  const url = 'http://localhost:1';
-  expect(await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: url })).toEqual(allSignals(url, 'ECONNREFUSED). Does it run?'));
+test.each(['none', 'gzip'])(
+  'refused: a line for each signal, with its own address, and the loss (compression %s)',
+  async (how) => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1', OTEL_EXPORTER_OTLP_COMPRESSION: how };
+    expect(await reports(env)).toEqual(allSignals('http://localhost:1', 'ECONNREFUSED). Does it run?'));
+  },
+);
+
+test.each([
+  [307, 'Is it an OTLP receiver? Check OTEL_EXPORTER_OTLP_ENDPOINT.'],
+  [401, 'Check the credentials in OTEL_EXPORTER_OTLP_HEADERS.'],
+  [403, 'Check the credentials in OTEL_EXPORTER_OTLP_HEADERS.'],
+  [404, 'Is it an OTLP receiver? Check OTEL_EXPORTER_OTLP_ENDPOINT.'],
+  [413, 'Send smaller batches: set maxExportBatchSize.'],
+  [429, 'Send less, or wait.'],
+  [500, "Read the receiver's log."],
+  [503, "Read the receiver's log."],
+])('answered with HTTP %i: the status and what to do, without the phrase of the server', async (status, advice) => {
+  await using server = await serve((_request, response) => {
+    response.writeHead(status, 'SECRET \x9b31m phrase', { 'retry-after': '60', location: '/login' }).end('SECRET');
+  });
+  const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: server.url });
+  expect(said).toEqual(allSignals(server.url, `HTTP ${status}). ${advice}`));
 });
 
-test.each([503, 404])('answered with HTTP %i: the same', async (status) => {
-  await using server = await serve((_request, response) => response.writeHead(status).end());
-  expect(await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: server.url })).toEqual(
-    allSignals(server.url, `HTTP ${status}).`),
-  );
+test.each([
+  ['an HTML page', '<html>Log in</html>'],
+  ['half of a JSON text', '{"partialSuccess":'],
+  ['JSON that is no object', 'null'],
+])('answered with HTTP 200 and %s: it did not arrive', async (_what, body) => {
+  await using server = await serve((_request, response) => response.end(body));
+  const reason = 'HTTP 200, but the answer is not OTLP). Is it an OTLP receiver? Check OTEL_EXPORTER_OTLP_ENDPOINT.';
+  expect(await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: server.url })).toEqual(allSignals(server.url, reason));
 });
 
-test('accepted and never answered: the same', async () => {
+test('a part rejected: how much and why, on one line and without control characters', async () => {
+  const partialSuccess: Record<string, object> = {
+    '/v1/traces': { rejectedSpans: '2', errorMessage: 'too\x1b[31m old\nthrown away' },
+    '/v1/metrics': { rejectedDataPoints: 0 },
+    '/v1/logs': { rejectedLogRecords: 1 },
+  };
+  await using server = await serve(({ url = '' }, response) => {
+    response.end(JSON.stringify({ partialSuccess: partialSuccess[url] }));
+  });
+  expect(await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: server.url }, ['3'])).toEqual([
+    'Lost: 2 spans, 1 log record.',
+    `Telemetry was not sent to ${server.url}/v1/logs (log records: 1 rejected). Read the receiver's log.`,
+    `Telemetry was not sent to ${server.url}/v1/traces (traces: 2 rejected, "too\\u001b[31m old thrown away"). Read the receiver's log.`,
+  ]);
+});
+
+test('accepted and never answered: the flush is cut, and what was lost is a guess', async () => {
   await using server = await serve(() => {});
-  expect(await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: server.url })).toEqual(
-    allSignals(server.url, 'no answer). Does it run?'),
-  );
+  expect(await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: server.url }, ['1000'])).toEqual([
+    ...allSignals(
+      server.url,
+      'no answer). Does it run?',
+      'Lost: up to 1000 spans, up to 1 data point, up to 1 log record.',
+    ).toSpliced(1, 0, 'Telemetry was not flushed within 2.5 s.'),
+  ]);
+});
+
+test('the connection ends in the middle of the answer: the same guess', async () => {
+  await using server = await serve((_request, response) => {
+    response.writeHead(200, { 'content-length': '2' }).write('{', () => response.destroy());
+  });
+  const lost = 'Lost: up to 1 span, up to 1 data point, up to 1 log record.';
+  const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: server.url });
+  expect(said).toEqual(allSignals(server.url, 'no answer). Does it run?', lost));
+});
+
+test.each([
+  ['https to a port without TLS', 'https', 'EPROTO). Check http or https, and the certificate.'],
+  [
+    'a server that does not speak HTTP',
+    'http',
+    'HPE_INVALID_CONSTANT). Is it an OTLP receiver? Check OTEL_EXPORTER_OTLP_ENDPOINT.',
+  ],
+])('%s', async (_what, protocol, reason) => {
+  const server = createTcpServer((socket) => socket.end('SSH-2.0-OpenSSH\r\n')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `${protocol}://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
+  server.close();
+  expect(said).toEqual(allSignals(url, reason));
+});
+
+test('a host that nobody knows', async () => {
+  const url = 'http://nobody.invalid:4318';
+  const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
+  expect(said.slice(0, 1)).toEqual([LOST]);
+  // ENOTFOUND, or EAI_AGAIN where no name server answers.
+  for (const line of said.slice(1))
+    expect(line).toMatch(/: E\w+\)\. Check the host name in OTEL_EXPORTER_OTLP_ENDPOINT\.$/);
 });
 
 test('all arrived: nothing is said', async () => {
@@ -66,11 +145,35 @@ test('an address of its own is named, without user name, password and query; wha
     OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'http://me:hunter2@localhost:1/here?key=hunter2',
   };
   expect(await reports(env)).toEqual([
+    'Lost: 1 log record.',
     'Telemetry was not sent to http://localhost:1/here (log records: ECONNREFUSED). Does it run?',
   ]);
 });
 
-test('what fails first and arrives at the second try is not reported', async () => {
+test('one address for all signals: a line for each', async () => {
+  const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1/?key=hunter2' });
+  expect(said).toHaveLength(4);
+  expect(said.join()).not.toContain('hunter2');
+});
+
+test.each(['api key: hunter2=hunter2', 'api-key=hunter2%0Ahunter2'])(
+  'a header that cannot be sent is not shown: %s',
+  async (header) => {
+    await using server = await serve((_request, response) => response.end('{}'));
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: server.url, OTEL_EXPORTER_OTLP_HEADERS: header };
+    const said = (await reports(env)).join('\n');
+    expect(said).toMatch(/^Telemetry was not flushed: ERR_INVALID_\w+\. Check OTEL_EXPORTER_OTLP_HEADERS\.$/);
+    expect(said).not.toContain('hunter2');
+  },
+);
+
+test('a Host header that is no address', async () => {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1', OTEL_EXPORTER_OTLP_HEADERS: 'host=a b' };
+  const said = await reports(env);
+  expect(said).toContain('Telemetry was not sent to the receiver (traces: ECONNREFUSED). Does it run?');
+});
+
+test('what fails first and arrives at the second try is neither reported nor counted', async () => {
   const tried = new Set<string>();
   await using server = await serve(({ url = '' }, response) => {
     response.writeHead(tried.has(url) ? 200 : 503, { 'retry-after': '1' }).end('{}');
@@ -80,7 +183,33 @@ test('what fails first and arrives at the second try is not reported', async () 
   expect([...tried].sort()).toEqual(['/v1/logs', '/v1/metrics', '/v1/traces']);
 });
 
-test('a program that goes on says it while it runs, and once', async () => {
+test('a full queue: said at once, and the loss is more than what is known', async () => {
+  const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1' }, ['4000']);
+  expect(said).toContain('Spans are dropped: too many wait to be sent.');
+  expect(said).toContain('Lost: more than 2560 spans, 1 data point, 1 log record.');
+});
+
+test('a program that goes on says each kind of trouble once while it runs, and at the end how much was lost', async () => {
+  let status = 401;
+  await using server = await serve((_request, response) => response.writeHead(status).end());
+  const program = start({ OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: server.url, OTEL_EXPORTER_OTLP_ENDPOINT: server.url });
+  let stderr = '';
+  program.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const metrics = () => stderr.match(/\(metrics: [^)]+\)/g);
+  await expect.poll(metrics, { timeout: 15_000 }).toEqual(['(metrics: HTTP 401)']);
+  status = 413;
+  await expect.poll(metrics, { timeout: 15_000 }).toEqual(['(metrics: HTTP 401)', '(metrics: HTTP 413)']);
+  program.stdin.end();
+  await program;
+  expect(metrics()).toHaveLength(2);
+  // One data point in every second.
+  const points = Number(/Lost: 1 span, (\d+) data points, 1 log record\.\n?$/.exec(stderr)?.[1]);
+  expect(points, stderr).toBeGreaterThanOrEqual(2);
+});
+
+test('a receiver that does not run is reported while the program goes on', async () => {
   const program = start({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1' });
   let stderr = '';
   program.stderr.on('data', (chunk) => {
@@ -88,13 +217,16 @@ test('a program that goes on says it while it runs, and once', async () => {
   });
   await expect
     .poll(() => stderr.split('\n').sort().slice(1), { timeout: 15_000 })
-    .toEqual(allSignals('http://localhost:1', 'ECONNREFUSED). Does it run?'));
+    .toEqual(allSignals('http://localhost:1', 'ECONNREFUSED). Does it run?').slice(1));
+  const before = stderr.length;
   program.stdin.end();
-  expect((await program).stderr).toBe(stderr.trim());
+  const end = (await program).stderr.slice(before).trim();
+  // The exporter of metrics has no short time limit.
+  expect(end).toMatch(/^(Telemetry was not flushed within 2\.5 s\.\n)?Lost: 1 span, \d+ data points, 1 log record\.$/);
 });
 
-test('a flush that fails by itself is reported too', async () => {
-  expect(await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1' }, ['bug'])).toEqual([
-    'Telemetry was not flushed: a bug',
-  ]);
+test('a flush that fails or never ends by itself is reported too', async () => {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1' };
+  expect(await reports(env, ['bug'])).toEqual(['Telemetry was not flushed: a bug']);
+  expect(await reports(env, ['stuck'])).toContain('Telemetry was not flushed within 2.5 s.');
 });

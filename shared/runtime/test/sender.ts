@@ -1,4 +1,5 @@
-// A program for report.test.ts: sends one span, one measurement and one log record, and ends when stdin does.
+// A program for report.test.ts: sends spans (1, or as many as it is told), one measurement and one log record, and ends
+// when stdin does. Its flush fails with 'bug' and never ends with 'stuck'.
 import { logs, metrics, trace } from '@opentelemetry/api';
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http';
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
@@ -19,9 +20,14 @@ const sdk = new NodeSDK({
   logRecordProcessors: [new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ timeoutMillis: 1_500 }) })],
 });
 sdk.start();
-onExit(() => (process.argv[2] === 'bug' ? Promise.reject(new Error('a bug')) : sdk.shutdown()));
+const [, , what = '1'] = process.argv;
+onExit(() => {
+  if (what === 'bug') return Promise.reject(new Error('a bug'));
+  if (what === 'stuck') return new Promise(() => {});
+  return sdk.shutdown();
+});
 
-trace.getTracer('test').startSpan('work').end();
+for (let i = 0; i < (Number(what) || 1); i += 1) trace.getTracer('test').startSpan('work').end();
 metrics.getMeter('test').createCounter('work').add(1);
 logs.getLogger('test').emit({ body: 'work' });
 console.log('ready');
