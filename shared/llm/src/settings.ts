@@ -7,6 +7,9 @@ export type Fault = (typeof faults)[number];
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_MS = 600_000;
 
+/** What can be sent in a header: https://www.rfc-editor.org/rfc/rfc9110#section-5.5 */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
 const milliseconds = z.coerce
   .number({ error: 'must be a number of milliseconds' })
   .int('must be a whole number of milliseconds')
@@ -26,7 +29,7 @@ const baseUrl = z
 const Settings = z
   .object({
     LLM_BASE_URL: baseUrl.optional(),
-    LLM_API_KEY: z.string().optional(),
+    LLM_API_KEY: z.string().regex(HEADER_VALUE, 'must be one line of Latin letters, digits and signs').optional(),
     LLM_MODEL: z.string().optional(),
     LLM_FAULT: z.enum(faults, { error: `must be one of ${faults.join(', ')}` }).optional(),
     LLM_LATENCY_MS: milliseconds.default(0),

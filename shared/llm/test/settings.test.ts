@@ -18,6 +18,8 @@ test.each([
   [{ ...provider, LLM_BASE_URL: 'hunter2' }, 'LLM_BASE_URL must be an address'],
   [{ ...provider, LLM_BASE_URL: 'file:///hunter2' }, 'LLM_BASE_URL must be an address'],
   [{ LLM_BASE_URL: 'https://example.com/v1' }, 'LLM_MODEL must name a model'],
+  [{ ...provider, LLM_API_KEY: 'sk-\nhunter2' }, 'LLM_API_KEY must be one line of Latin letters'],
+  [{ ...provider, LLM_API_KEY: 'sk-hunter2…' }, 'LLM_API_KEY must be one line of Latin letters'],
   [{ ...provider, LLM_FAULT: 'slow' }, 'LLM_FAULT works with the embedded model only'],
   [{ ...provider, LLM_LATENCY_MS: '20' }, 'LLM_LATENCY_MS works with the embedded model only'],
   [{ LLM_FAULT: 'hunter2' }, 'LLM_FAULT must be one of rate-limit, server-error'],

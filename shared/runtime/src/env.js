@@ -17,3 +17,10 @@ takeSettings(process.argv, process.env);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const file = process.env.WORKSHOP_ENV_FILE ?? join(root, '.env');
 if (existsSync(file)) process.loadEnvFile(file);
+
+const { otlpProblems } = await import('./otlp-settings.ts');
+const problems = otlpProblems(process.env);
+if (problems.length > 0) {
+  console.error(`Settings (environment or .env): ${problems.join('; ')}.`);
+  process.exit(1);
+}

@@ -56,6 +56,43 @@ test.each([
   expect(stderr).not.toContain('hunter2');
 });
 
+const ENDPOINT = 'OTEL_EXPORTER_OTLP_ENDPOINT must be an address like http://localhost:4318';
+const HEADERS = 'OTEL_EXPORTER_OTLP_HEADERS must be names and values like api-key=abc,tenant=me';
+
+test.each([
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'localhost:4318' }, ENDPOINT],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'me:hunter2@localhost:4318' }, ENDPOINT],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://localhost:4317?key=hunter2' }, ENDPOINT],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://me:hunter2@' }, ENDPOINT],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318 ' }, ENDPOINT],
+  [
+    { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'hunter2', OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: '/v1/logs' },
+    'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must be an address like http://localhost:4318/v1/traces; ' +
+      'OTEL_EXPORTER_OTLP_LOGS_ENDPOINT must be an address like http://localhost:4318/v1/logs',
+  ],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: 'api key: hunter2=x' }, HEADERS],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: 'api-key: hunter2' }, HEADERS],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: 'a=b,api-key=hunter2%0A' }, HEADERS],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: 'api-key=hunter2€' }, HEADERS],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: 'api-key=%hunter2' }, HEADERS],
+])('%j: the program ends at the start, and says what is right', async (env, message) => {
+  const { stdout, stderr, exitCode } = await start([], env);
+  expect(stderr).toBe(`Settings (environment or .env): ${message}.`);
+  expect(stdout).toBe('');
+  expect(exitCode).toBe(1);
+});
+
+test('addresses and headers as OpenTelemetry takes them are let through', async () => {
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://me:hunter2@example.com/otlp/',
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://[::1]:4318/v1/traces',
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: ' ',
+    OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Basic%20aHVudGVyMg==, tenant = me,empty=,',
+    OTEL_EXPORTER_OTLP_LOGS_HEADERS: '',
+  };
+  expect(await start([], env)).toMatchObject({ stderr: '', exitCode: 0 });
+});
+
 test('all of the model can be set but the key, and all that .env.example and the READMEs set', async () => {
   expect(settable).toEqual(expect.arrayContaining(settingNames.filter((name) => name !== 'LLM_API_KEY')));
   expect(settable).not.toContain('LLM_API_KEY');
