@@ -71,7 +71,11 @@ function describe(error: unknown): { status: number; type: string; message: stri
     return { status: 502, type: 'unavailable', message: 'The backend does not answer. Does it run?' };
   }
   // What express.json() refuses: too large, no JSON, an unknown encoding.
-  const { status, limit } = error as { status?: number; limit?: number };
+  const { status, type, limit } = error as { status?: number; type?: string; limit?: number };
+  if (type === 'request.aborted') {
+    // Nobody is there to read this, but the span has the status that `refuseUnreadable` answered with.
+    return { status: 408, type: 'bad_request', message: 'The request did not arrive as a whole.' };
+  }
   if (status === 413) {
     const message = `The body is too large: ${limit} bytes are allowed, and ${MAX_QUESTION_LENGTH} characters of a question.`;
     return { status, type: 'bad_request', message };

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { Span } from '@workshop/backends/spans';
 import { findTrace } from '@workshop/testkit/backends';
 import { send, startProvider } from '@workshop/testkit/provider';
@@ -93,6 +96,37 @@ test.concurrent('the key of the provider is in no answer', async () => {
   expect(status).toBe(502);
   expect(body.error).toMatchObject({ type: 'rejected' });
   expect(`${JSON.stringify(body)}${services.app.stdout}${services.app.stderr}`).not.toContain(provider.env.LLM_API_KEY);
+});
+
+test.concurrent('a request for another machine: 421, and its span has no route', async () => {
+  await using services = await startServices();
+  const traceId = crypto.randomUUID().replaceAll('-', '');
+  const asked = request(`${services.url}/ask`, {
+    method: 'POST',
+    headers: { host: 'evil.example', traceparent: `00-${traceId}-80f345e18ee169e9-01` },
+  });
+  const [response] = (await once(asked.end('{}'), 'response')) as [IncomingMessage];
+
+  expect(response.statusCode).toBe(421);
+  const [span] = await findTrace(traceId, HINT, 1);
+  expect(span).toMatchObject({ kind: 'SERVER', name: 'POST', attributes: { 'http.response.status_code': 421 } });
+  expect(span?.attributes).not.toHaveProperty('http.route');
+});
+
+test.concurrent('a body that never ends: given up after 10 s with 408, and its span lands', async () => {
+  await using services = await startServices();
+  const traceId = crypto.randomUUID().replaceAll('-', '');
+  const asked = request(`${services.url}/ask`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', traceparent: `00-${traceId}-80f345e18ee169e9-01` },
+  });
+  asked.write('{"question":"');
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+
+  expect(response.statusCode).toBe(408);
+  expect(JSON.parse(await text(response)).error.message).toContain('did not arrive within 10 s');
+  const [span] = await findTrace(traceId, HINT, 1);
+  expect(span).toMatchObject({ kind: 'SERVER', attributes: { 'http.response.status_code': 408 } });
 });
 
 /** The spans with an error: whose they are, and what went wrong. */

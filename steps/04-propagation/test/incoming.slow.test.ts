@@ -40,7 +40,8 @@ test.concurrent.each([
   const mine = id();
   const { status, body } = await services.ask('What is a trace?', headers(mine));
   expect(status).toBe(200);
-  expect(body.traceId).toBe(mine);
+  expect(body).toMatchObject({ traceId: mine, sampled: false });
+  expect(body).not.toHaveProperty('traceUrl');
   const later = await services.ask('What is a trace?');
   await findTrace(later.body.traceId, HINT, 5);
   expect(await findSpans({ traceId: mine })).toEqual([]);
