@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { LlmError, type Reply, systemPrompt } from '@workshop/llm';
 import { readArguments } from './arguments.ts';
 import { beforeFlush, exit } from './exit.ts';
+import { noteSpans } from './sampled.ts';
 import { settingsHelp } from './settings.ts';
 import { printable } from './text.ts';
 
@@ -21,7 +22,8 @@ type TraceLink = (traceId: string) => Promise<string | undefined>;
 /**
  * Asks the question of the command line, or prompts for questions until the end of input, and ends the process: with 0,
  * 1 when a question got no reply (on a terminal the person saw it: 0), 2 for wrong arguments, 130 after Ctrl-C in a call.
- * An LlmError is printed and the loop goes on; any other error ends the program. `traceLink` gives the link under a reply.
+ * An LlmError is printed and the loop goes on; any other error ends the program. `traceLink` gives the link under a reply
+ * whose trace is sampled.
  */
 export async function runPrompt(ask: Ask, traceLink?: TraceLink): Promise<never> {
   const argument = readArguments(help).join(' ').trim();
@@ -45,15 +47,16 @@ export async function runPrompt(ask: Ask, traceLink?: TraceLink): Promise<never>
   }
 
   async function show(question: string): Promise<boolean> {
+    const spans = noteSpans();
     const patience = setTimeout(() => console.error('Waiting for the model (Ctrl-C cancels) ...'), PATIENCE_MS);
     try {
-      const { reply, traceId } = await ask(question, stop.signal);
+      const { reply, traceId } = await spans.run(() => ask(question, stop.signal));
       console.log(printable(JSON.stringify(reply, null, 2)));
-      await showTrace(traceId);
+      await showTrace(traceId, spans.isSampled);
       return true;
     } catch (error) {
       if (error instanceof LlmError) console.error(`No reply (${error.type}): ${error.message}`);
-      await showTrace((error as { traceId?: string }).traceId);
+      await showTrace((error as { traceId?: string }).traceId, spans.isSampled);
       if (!(error instanceof LlmError)) throw error;
       return false;
     } finally {
@@ -61,9 +64,9 @@ export async function runPrompt(ask: Ask, traceLink?: TraceLink): Promise<never>
     }
   }
 
-  async function showTrace(traceId: string | undefined): Promise<void> {
+  async function showTrace(traceId: string | undefined, isSampled: (traceId: string) => boolean): Promise<void> {
     if (!traceId) return;
-    const link = await traceLink?.(traceId);
+    const link = isSampled(traceId) ? await traceLink?.(traceId) : 'not sampled';
     console.log(`\nTrace: ${traceId}${link ? `  ${link}` : ''}`);
   }
 }

@@ -1,10 +1,11 @@
+import { existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { spansIn } from '@workshop/testkit/console';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 
-const start = (end: string) =>
-  execa(process.execPath, [join(import.meta.dirname, 'program.ts'), end], { reject: false });
+const start = (end: string, options = {}) =>
+  execa(process.execPath, [join(import.meta.dirname, 'program.ts'), end], { reject: false, ...options });
 
 test.each([
   ['normal end', 0],
@@ -56,4 +57,14 @@ test.each(['stdout', 'stderr', 'both'])('when the reader of its output is gone i
     if (gone !== 'stdout') program.stderr.destroy();
   });
   expect((await program).exitCode).toBe(0);
+});
+
+test.skipIf(!existsSync('/dev/full'))('output that cannot be written is an error (Linux only)', async () => {
+  const full = openSync('/dev/full', 'w');
+  for (const end of ['normal end', 'chatter']) {
+    const { stderr, exitCode } = await start(end, { stdout: full });
+    expect(stderr.split('\n')).toContain('The output could not be written (ENOSPC).');
+    expect(exitCode).toBe(1);
+  }
+  expect((await start('chatter', { stderr: full })).exitCode).toBe(1);
 });
