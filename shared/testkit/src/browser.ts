@@ -12,9 +12,10 @@ const executablePath = [
 /** Whether there is a Chromium or a Chrome to open pages with: CHROMIUM_PATH names one. */
 export const canUseBrowser = executablePath !== undefined;
 
-/** Opens a page in a headless browser that calls nobody. */
-export async function openPage(url: string) {
-  const args = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+/** Opens a page in a headless browser that calls nobody; `more` are further arguments of it. */
+export async function openPage(url: string, ...more: string[]) {
+  const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync'];
+  const args = ['--no-sandbox', ...quiet, ...more];
   const browser = await chromium.launch({ executablePath: String(executablePath), args });
   const page = await (await browser.newContext()).newPage();
   await page.goto(url);

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { findTrace, localLane } from '@workshop/testkit/backends';
 import { canUseBrowser, openPage } from '@workshop/testkit/browser';
 import { completion, send, startProvider } from '@workshop/testkit/provider';
@@ -60,6 +63,55 @@ describe.skipIf(!canUseBrowser)('the page in a browser (needs Chromium or Chrome
     await page.getByRole('button', { name: 'Ask' }).click();
     await page.getByText('No reply (malformed_response)').waitFor();
     expect(await page.locator('#trace a').innerText()).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  test.each([
+    ['by a sampler', { OTEL_TRACES_SAMPLER: 'always_off' }, /^Trace: [0-9a-f]{32} not sampled$/],
+    ['as OpenTelemetry is off', { OTEL_SDK_DISABLED: 'true' }, /^Trace: {1,2}not sampled$/],
+  ])('says that the trace is not sampled, %s, and links none', async (_name, env, words) => {
+    await using services = await startServices({ env });
+    await using page = await openPage(services.url);
+    await page.getByRole('button', { name: 'Ask' }).click();
+    await page.locator('#reply').waitFor();
+    expect(await page.locator('#trace').textContent()).toMatch(words);
+    expect(await page.locator('#trace a').count()).toBe(0);
+  });
+
+  test('its policy allows all that it needs, and no script of others', async () => {
+    await using services = await startServices();
+    await using page = await openPage('about:blank');
+    const messages: string[] = [];
+    page.on('console', (message) => messages.push(message.text()));
+    await page.goto(services.url);
+    await page.getByRole('button', { name: 'Ask' }).click();
+    await page.locator('#reply').waitFor();
+    expect(messages).toEqual([]);
+
+    await page.evaluate("document.body.append(Object.assign(document.createElement('script'), { text: 'owned = 1' }))");
+    expect(await page.evaluate('window.owned')).toBeUndefined();
+    expect(messages.join()).toContain('Content Security Policy');
+  });
+
+  test('a page from elsewhere cannot ask: not as itself, and not under a name that leads here (DNS rebinding)', async () => {
+    await using provider = await startProvider((_request, response) => send(response, 200, completion('{}')));
+    await using services = await startServices({ env: provider.env });
+    await using elsewhere = createServer((_request, response) => response.end('a page from elsewhere'));
+    await once(elsewhere.listen(0, '127.0.0.1'), 'listening');
+    await using page = await openPage(services.url, '--host-resolver-rules=MAP evil.example 127.0.0.1');
+    const ask = (url: string, init: object) => {
+      const options = JSON.stringify({ method: 'POST', body: '{"question":"hello"}', ...init });
+      return page.evaluate(`fetch('${url}/ask', ${options}).then(({ type, status }) => type + ' ' + status, String)`);
+    };
+    const json = { headers: { 'content-type': 'application/json' } };
+
+    await page.goto(`http://evil.example:${(elsewhere.address() as AddressInfo).port}`);
+    expect(await ask(services.url, { mode: 'no-cors' })).toBe('TypeError: Failed to fetch');
+    expect(await ask(services.url, json)).toBe('TypeError: Failed to fetch');
+
+    await page.goto(services.url.replace('localhost', 'evil.example'));
+    expect(await page.locator('body').innerText()).toContain('This service answers only as localhost');
+    expect(await ask('', json)).toBe('basic 421');
+    expect(provider.requests).toEqual([]);
   });
 
   test('is dark for those who set their system so', async () => {
