@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { repliesIn, spansIn } from '@workshop/testkit/console';
+import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { copyWorkshop } from './copy.ts';
 
@@ -33,6 +35,39 @@ test('begin, killed at any moment, loses nothing and leaves a whole playground',
   }
   console.log(`${killed} of ${KILLS} were killed before they had ended.`);
   expect(killed).toBeGreaterThan(0);
+});
+
+test("in the playground npm start and npm test are the attendee's: red before the work, green after it", async () => {
+  await using workshop = await copyWorkshop();
+  const { playground, run } = workshop;
+  const npm = (...args: string[]) =>
+    execa('npm', args, { cwd: playground, reject: false, env: workshop.env, all: true });
+  await run(['begin', '01']);
+  const { stdout } = await npm('start', '--silent', '--', 'What is a span?');
+  expect(repliesIn(stdout)).toHaveLength(1);
+  expect(spansIn(stdout)).toHaveLength(0);
+  const before = await npm('test');
+  expect(before.exitCode, before.all).toBe(1);
+
+  await run(['begin', '01', '--solved']);
+  const after = await npm('test');
+  expect(after.exitCode, after.all).toBe(0);
+});
+
+test('npx workshop works in every folder of the repository', async () => {
+  await using workshop = await copyWorkshop();
+  const { dir, playground, run, env } = workshop;
+  await run(['begin', '02']);
+  for (const cwd of [dir, playground, join(dir, 'steps/03-prometheus/src'), join(dir, 'shared')]) {
+    const { all, exitCode } = await execa('npx', ['workshop', 'begin', '--list'], {
+      cwd,
+      env,
+      reject: false,
+      all: true,
+    });
+    expect(all, cwd).toContain('Nothing is kept yet');
+    expect(exitCode, cwd).toBe(0);
+  }
 });
 
 /** The paths and contents of the files in a folder. */

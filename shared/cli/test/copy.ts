@@ -22,6 +22,7 @@ export async function copyWorkshop() {
   return {
     dir,
     playground,
+    env,
     /** Runs the workshop command; `cwd` is the copy's folder unless it says otherwise. */
     run: (args: string[], more: { cwd?: string; env?: Record<string, string>; uid?: number; input?: string } = {}) =>
       execa('workshop', args, { ...options, ...more, env: { ...env, ...more.env } }),

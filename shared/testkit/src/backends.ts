@@ -4,6 +4,7 @@ import * as metrics from '@workshop/backends/prometheus';
 import * as reader from '@workshop/backends/reader';
 import type { Span } from '@workshop/backends/spans';
 import { expect, inject, vi } from 'vitest';
+import type {} from './setup.ts'; // says what is injected
 
 const LANDED_TIMEOUT_MS = 10_000;
 

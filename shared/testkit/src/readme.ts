@@ -3,6 +3,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { inject } from 'vitest';
+import type {} from './setup.ts'; // says what is injected
 
 /** The text of the fenced blocks of `language` in a Markdown text. */
 export function fencesIn(markdown: string, language: string): string[] {
@@ -14,6 +15,11 @@ export function fencesIn(markdown: string, language: string): string[] {
 /** The headings of the second level in a Markdown text. */
 export function headingsIn(markdown: string): string[] {
   return [...markdown.replace(/^```.*?^```$/gms, '').matchAll(/^## (.+)$/gm)].map(([, heading]) => String(heading));
+}
+
+/** What stands below a heading of the second level in a Markdown text. */
+export function sectionOf(markdown: string, heading: string): string {
+  return markdown.split(/^## /m).find((section) => section.startsWith(`${heading}\n`)) ?? '';
 }
 
 /** What every step's README is divided into, in this order. */

@@ -1,10 +1,8 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runApp } from '@workshop/testkit/app';
-import { type ConsoleSpan, repliesIn, spansIn } from '@workshop/testkit/console';
+import { type ConsoleSpan, spansIn } from '@workshop/testkit/console';
 import { copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
-import { execa } from 'execa';
 import { expect, test } from 'vitest';
 
 const step = join(import.meta.dirname, '..');
@@ -12,23 +10,6 @@ const readme = await readFile(join(step, 'README.md'), 'utf8');
 
 test('the README has the headings of every step', () => {
   expect(headingsIn(readme)).toEqual(headings);
-});
-
-test('without what "Do it" adds there is a reply and no span; with it, this step', async () => {
-  const diffs = fencesIn(readme, 'diff');
-  await using bare = await copyStep(step, diffs, '--reverse');
-  const { stdout } = await execa('node', ['--import', '@workshop/runtime/env', 'src/app.ts', 'What is a span?'], {
-    cwd: bare.dir,
-    env: { WORKSHOP_ENV_FILE: '', LLM_BASE_URL: '' },
-  });
-  expect(existsSync(join(bare.dir, 'src/telemetry.ts'))).toBe(false);
-  expect(repliesIn(stdout)).toHaveLength(1);
-  expect(spansIn(stdout)).toHaveLength(0);
-
-  await using done = await copyStep(bare.dir, diffs);
-  for (const path of ['src/telemetry.ts', 'src/llm.ts', 'src/app.ts']) {
-    expect(await done.read(path)).toBe(await readFile(join(step, path), 'utf8'));
-  }
 });
 
 test('"See it" shows the span that the program prints', async () => {
