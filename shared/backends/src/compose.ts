@@ -56,6 +56,7 @@ export async function composeProject(variables: Record<string, string> = {}) {
       await ready(project, ports, env);
     },
     stop: (service: string) => compose('stop', service),
+    start: (service: string) => compose('start', service),
     /** Ends a service at once, as a crash does. */
     kill: (service: string) => compose('kill', service),
     /** The names of the services that run, in order. */

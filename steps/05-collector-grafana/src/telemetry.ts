@@ -26,6 +26,8 @@ import { propagator } from './propagation.ts';
 // First of all: what is imported before the hook is there cannot be instrumented any more.
 register({ include: ['express', 'http', 'node:http'] });
 
+const timeoutMillis = 15_000; // for how long a batch is tried: the Collector can be away for 10 seconds
+
 const sdk = new NodeSDK({
   // Who speaks. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over what stands here: npm start names both services.
   resource: defaultResource().merge(
@@ -39,13 +41,11 @@ const sdk = new NodeSDK({
   // Not the process detector: it would record the command line, and your question with it.
   resourceDetectors: [serviceInstanceIdDetector, envDetector],
   // Collects spans and sends them every 5 seconds, to localhost:4318 unless OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.
-  // Gives up after 1.5 seconds, so that the last batch does not hold up the exit.
-  spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ timeoutMillis: 1_500 }) })],
-  // The same way, to the same address: measurements and log records, each every second. For measurements 60 is usual.
+  spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ timeoutMillis }), maxQueueSize: 8_192 })],
   metricReaders: [
     new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter(), exportIntervalMillis: 1_000 }),
   ],
-  logRecordProcessors: [new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ timeoutMillis: 1_500 }) })],
+  logRecordProcessors: [new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ timeoutMillis }) })],
   textMapPropagator: propagator,
   instrumentations: [
     new HttpInstrumentation(),

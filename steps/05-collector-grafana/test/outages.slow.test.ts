@@ -1,13 +1,16 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { composeProject } from '@workshop/backends/compose';
+import { type ComposeProject, composeProject } from '@workshop/backends/compose';
 import { localLane, logsQl, promQl } from '@workshop/testkit/backends';
+import { completion, send, startProvider } from '@workshop/testkit/provider';
 import { type Services, startServices } from '@workshop/testkit/services';
 import { describe, expect, test } from 'vitest';
 import { attributes, hex, nanoseconds, sendOtlp } from './otlp.ts';
+import { askSteadily } from './traffic.ts';
 
 const step = process.cwd();
 const lands = { timeout: 30_000, interval: 250 };
+const REPLY = '{"query":"q","joke":"j","text":"t","question":"?"}';
 
 describe.skipIf(localLane)('with backends of their own (local lane: there are none)', () => {
   test('what a person does: up in step 04, on to this step, and back', async () => {
@@ -36,6 +39,34 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
     const traceId = await ask(services);
     await expect.poll(() => compose.hasTrace(traceId), lands).toBe(true);
     await expect.poll(() => logsOf(traceId, compose.env), lands).toHaveLength(1);
+  });
+
+  test('the Collector away for 10 s under 50 requests a second: no span, log record or measurement is lost', async () => {
+    await using compose = await composeProject();
+    await using provider = await startProvider((_request, response) => send(response, 200, completion(REPLY)));
+    await compose.up(step);
+    await using services = await startServices({ env: { ...compose.env, ...provider.env } });
+    const asking = askSteadily(services, { requests: 1_000, perSecond: 50 });
+    await sleep(4_000);
+    const stopped = Date.now();
+    await compose.stop('collector');
+    await sleep(stopped + 9_500 - Date.now());
+    await compose.start('collector');
+    const away = ((Date.now() - stopped) / 1_000).toFixed(1);
+    const traceIds = await asking;
+
+    // A batch that the Collector took without saying so any more comes twice: what differs is counted.
+    const landed = async () => ({
+      spans: (await Promise.all(traceIds.map((traceId) => spansOfTrace(traceId, compose)))).flat().length,
+      records: (await logsQl('service.name:="backend" | uniq by (trace_id)', compose.env.VICTORIALOGS_PORT)).length,
+      calls: (await promQl('sum(gen_ai_client_operation_duration_seconds_count)', compose.env.PROMETHEUS_PORT))[0]
+        ?.value,
+    });
+    const message = `after the Collector was away for ${away} s`;
+    await expect
+      .poll(landed, { timeout: 60_000, interval: 1_000, message })
+      .toEqual({ spans: 5_000, records: 1_000, calls: 1_000 });
+    expect(services.app.stderr).not.toContain('Lost:');
   });
 
   test('Jaeger and VictoriaLogs stopped and started: what was asked meanwhile is there', async () => {
@@ -184,6 +215,12 @@ async function ask(services: Services): Promise<string> {
   expect(status).toBe(200);
   expect(Date.now() - start).toBeLessThan(3_000);
   return body.traceId;
+}
+
+/** The ids of a trace's spans in Jaeger. */
+async function spansOfTrace(traceId: string, compose: ComposeProject): Promise<string[]> {
+  const trace = await compose.trace(traceId);
+  return [...new Set(trace.match(/"spanId":"\w+"/g))];
 }
 
 /** What waits in the Collector's queues, by exporter. */

@@ -1,4 +1,6 @@
-import { startServices } from '@workshop/testkit/services';
+import { setInterval as everyMilliseconds } from 'node:timers/promises';
+import { type Asked, type Services, startServices } from '@workshop/testkit/services';
+import { expect } from 'vitest';
 
 /** Has services asked all the time, of which half fail, until it is disposed of. */
 export async function startTraffic() {
@@ -16,4 +18,19 @@ export async function startTraffic() {
       await Promise.all([good[Symbol.asyncDispose](), bad[Symbol.asyncDispose]()]);
     },
   };
+}
+
+/** Asks `requests` questions, `perSecond` of them each second, all of which must be answered. Their traces. */
+export async function askSteadily(
+  services: Services,
+  { requests, perSecond }: { requests: number; perSecond: number },
+) {
+  const asked: Promise<Asked>[] = [];
+  for await (const _ of everyMilliseconds(1_000 / perSecond)) {
+    asked.push(services.ask('What is a trace?'));
+    if (asked.length === requests) break;
+  }
+  const answers = await Promise.all(asked);
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  return answers.map(({ body }) => body.traceId);
 }
