@@ -1,1 +1,3 @@
-export { default } from '@workshop/testkit/vitest';
+import { lesson } from '@workshop/testkit/vitest';
+
+export default lesson('span');

@@ -1,1 +1,3 @@
-export { withBackends as default } from '@workshop/testkit/vitest';
+import { lesson } from '@workshop/testkit/vitest';
+
+export default lesson('trace', 'exit');

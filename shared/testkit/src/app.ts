@@ -19,6 +19,9 @@ export type AppOptions = {
 
 export type App = ReturnType<typeof startApp>;
 
+/** The apps that the tests of this file have started, in order. */
+export const runs: { stdout: string; stderr: string; isRunning: boolean; exitCode: number | undefined }[] = [];
+
 /** Starts a step's app as its README does, `npm start -- [question]`, in a process group of its own. */
 export function startApp(args: string[] = [], options: AppOptions = {}) {
   return start('npm', ['start', '--silent', '--', ...args], options);
@@ -60,15 +63,20 @@ function start(command: string, args: string[], { env, input, cwd = stepDir }: A
     stderr += chunk;
   });
   let running = true;
+  let code: number | undefined;
   const ended = child.then(({ exitCode }) => {
     running = false;
+    code = exitCode;
     if (kept) kept.forget();
     return { exitCode, stdout, stderr };
   });
 
-  return {
+  const app = {
     /** How it ended. `exitCode` is undefined when a signal ended it. */
     ended,
+    get exitCode() {
+      return code;
+    },
     /** What it has written to stdout so far. */
     get stdout() {
       return stdout;
@@ -91,6 +99,8 @@ function start(command: string, args: string[], { env, input, cwd = stepDir }: A
       await ended;
     },
   };
+  runs.push(app);
+  return app;
 }
 
 /** This process's environment without the settings of whoever runs the tests, in their shell or their .env. */

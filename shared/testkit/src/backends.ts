@@ -1,12 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { lastLines } from '@workshop/backends/compose';
 import * as logs from '@workshop/backends/logs';
 import * as metrics from '@workshop/backends/prometheus';
 import * as reader from '@workshop/backends/reader';
 import type { Span } from '@workshop/backends/spans';
-import { expect, inject, vi } from 'vitest';
+import { inject } from 'vitest';
+import { runs } from './app.ts';
 import type {} from './setup.ts'; // says what is injected
 
+/** A program that goes on sends its spans every 5 s. */
 const LANDED_TIMEOUT_MS = 10_000;
+const LATEST_MS = 3_000;
+const INTERVAL_MS = 250;
 
 export const backends = inject('backends');
 
@@ -30,27 +35,31 @@ export const { findLogs, findSpans, services, tracesUrl, findSeries: findAllSeri
 const receiver = appEnv.COLLECTOR_HEALTH_PORT ? 'collector' : 'jaeger';
 
 /**
- * Waits until a trace has landed, with `count` spans. When it does not, says what is there instead and what is most
- * likely missing: `hint`.
+ * Waits until a trace has landed, with `count` spans: 3 s are enough when the app that made it has ended, as it has sent
+ * all by then. When it does not land, says what is there instead.
  */
-export async function findTrace(traceId: string | undefined, hint: string, count = 1): Promise<Span[]> {
-  if (!traceId) throw new Error(`The app printed no "Trace:". Most likely: ${hint}`);
-  try {
-    await vi.waitFor(async () => expect(await spanCount(traceId)).toBeGreaterThanOrEqual(count), {
-      timeout: LANDED_TIMEOUT_MS,
-      interval: 250,
-    });
-  } catch {
-    throw new Error(
-      [
-        `Looked for trace ${traceId} with ${count} span(s) at ${tracesUrl} for ${LANDED_TIMEOUT_MS / 1000} s.`,
-        `There instead: ${await spanCount(traceId)} span(s) of it; services known: ${await knownServices()}.`,
-        `Most likely: ${hint}`,
-        `The backend's last lines:\n${backends.project ? await lastLines(backends.project, receiver) : '(local lane: none)'}`,
-      ].join('\n'),
-    );
+export async function findTrace(traceId: string | undefined, count = 1): Promise<Span[]> {
+  if (!traceId) throw new Error('No trace: neither a line "Trace: ..." nor an answer names its id.');
+  const from = Date.now();
+  const waited = () => Date.now() - from;
+  for (;;) {
+    const spans = await findSpans({ traceId });
+    if (spans.length >= count) return spans;
+    const hasEnded = runs.some(({ stdout, isRunning }) => stdout.includes(traceId) && !isRunning);
+    if (waited() > (hasEnded ? LATEST_MS : LANDED_TIMEOUT_MS)) throw new Error(await absence(traceId, count, spans));
+    await sleep(INTERVAL_MS);
   }
-  return findSpans({ traceId });
+}
+
+async function absence(traceId: string, count: number, spans: Span[]): Promise<string> {
+  const page = localLane ? 'The receiver' : 'Jaeger';
+  const wanted = count > spans.length && spans.length > 0 ? `${spans.length} of ${count} spans` : 'no span';
+  const names = spans.map(({ resource, name }) => `${resource['service.name']} ${name}`).join(', ');
+  const known = [...new Set(await services())].join(', ') || 'nobody yet';
+  return [
+    `${page} has ${wanted} of trace ${traceId}${names && `: ${names}`}. It has spans of: ${known}.`,
+    ...(backends.project ? [`Its last lines:\n${await lastLines(backends.project, receiver)}`] : []),
+  ].join('\n');
 }
 
 /** The series of a metric whose labels include `labels`: by PromQL, or in the local lane from what the app serves. */
@@ -86,15 +95,17 @@ export async function metricsPage(service = 0): Promise<string> {
   return metrics.metricsPage(Number(appEnv.OTEL_EXPORTER_PROMETHEUS_PORT) + service);
 }
 
+/** Expects that the app serves its metrics, and else throws an Error that names the port. */
+export async function expectMetricsPage(): Promise<void> {
+  await metricsPage().catch(() => {
+    const port = appEnv.OTEL_EXPORTER_PROMETHEUS_PORT;
+    throw new Error(
+      `Nobody listens on port ${port}, where Prometheus looks for metrics (OTEL_EXPORTER_PROMETHEUS_PORT).`,
+    );
+  });
+}
+
 /** The series of a metric that the app serves now. */
 export async function servedSeries(metric: string): Promise<metrics.Series[]> {
   return metrics.seriesOn(await metricsPage(), metric);
-}
-
-async function spanCount(traceId: string): Promise<number> {
-  return (await findSpans({ traceId })).length;
-}
-
-async function knownServices(): Promise<string> {
-  return [...new Set(await services())].join(', ') || 'none';
 }

@@ -16,6 +16,8 @@ export type ConsoleSpan = {
   events: { name: string; attributes: Record<string, unknown> }[];
 };
 
+type Output = { stdout: string; stderr: string; exitCode: number | undefined };
+
 /** The spans in an app's output. */
 export function spansIn(stdout: string): ConsoleSpan[] {
   return blocksIn(stdout).filter((block) => 'traceId' in block) as ConsoleSpan[];
@@ -24,6 +26,16 @@ export function spansIn(stdout: string): ConsoleSpan[] {
 /** The replies in an app's output. */
 export function repliesIn(stdout: string): Record<string, string>[] {
   return blocksIn(stdout).filter((block) => 'joke' in block) as Record<string, string>[];
+}
+
+/** Expects that the program answered `question` and ended well, and else throws an Error that says how it ended. */
+export function expectAnswer({ stdout, stderr, exitCode }: Output, question: string): void {
+  const [reply] = repliesIn(stdout);
+  if (exitCode === 0 && reply?.query === question) return;
+  const end = exitCode === undefined ? 'did not end by itself' : `ended with exit code ${exitCode}`;
+  throw new Error(
+    `The program ${end}${reply ? '' : ' and gave no reply'}${stdout || stderr ? '' : '. It printed nothing'}.`,
+  );
 }
 
 /** The trace ids that an app printed under its replies. */

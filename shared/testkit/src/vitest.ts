@@ -1,22 +1,43 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { checkReporter } from './check.ts';
 import { summaryReporter } from './summary.ts';
 
 /** The folder where the root's `npm test` wants the results. What the tests start is no part of them. */
 const results = process.env.WORKSHOP_RESULTS;
 delete process.env.WORKSHOP_RESULTS;
 
+/** Whether it is an attendee's own work that is tested: a folder that `workshop begin` has made. */
+const isPlayground = existsSync('.workshop.json');
+
 /** The vitest configuration of every workspace: test/*.test.ts, or with `--mode slow` test/*.slow.test.ts. */
 export default defineConfig(({ mode }) => ({ test: options(mode) }));
 
-/** The same for a step with backends: they are started once, before its tests. */
-export const withBackends = defineConfig(({ mode }) => ({
-  test: {
-    ...options(mode),
-    globalSetup: join(import.meta.dirname, 'setup.ts'),
-    setupFiles: join(import.meta.dirname, 'problem.ts'),
-  },
-}));
+/** That of a step: the files of its lesson in `order`. Its backends, if it has any, are started once, before its tests. */
+export function lesson(...order: string[]) {
+  const backends = existsSync('compose.yaml') ? ['setup.ts'] : [];
+  return defineConfig(({ mode }) => ({
+    test: {
+      ...options(mode),
+      globalSetup: backends.map(at),
+      setupFiles: [...backends.map(() => at('problem.ts')), at('explain.ts')],
+      sequence: { sequencer: inOrder(order) },
+      // One trouble at a time.
+      ...(isPlayground && { bail: 1, reporters: [checkReporter()] }),
+    },
+  }));
+}
+
+function inOrder(order: string[]) {
+  const place = ({ moduleId }: TestSpecification) => order.indexOf(basename(moduleId, '.test.ts'));
+  return class extends BaseSequencer {
+    override async sort(files: TestSpecification[]) {
+      return files.toSorted((one, other) => place(one) - place(other));
+    }
+  };
+}
 
 function options(mode: string): NonNullable<ViteUserConfig['test']> {
   const slow = 'test/**/*.slow.test.ts';
@@ -27,4 +48,8 @@ function options(mode: string): NonNullable<ViteUserConfig['test']> {
     testTimeout: mode === 'slow' ? 180_000 : 30_000,
     fileParallelism: false,
   };
+}
+
+function at(file: string): string {
+  return join(import.meta.dirname, file);
 }

@@ -41,7 +41,7 @@ export async function smallStep(files: Record<string, string>) {
   await symlink(vitest, join(dir, 'node_modules/vitest'), 'junction');
   const all = {
     'package.json': '{ "type": "module", "scripts": { "start": "node app.js" } }',
-    'vitest.config.ts': `export { withBackends as default } from '@workshop/testkit/vitest';`,
+    'vitest.config.ts': `import { lesson } from '@workshop/testkit/vitest'; export default lesson();`,
     'compose.yaml': jaegerCompose(freePorts),
     'test/small.test.ts': `import { test } from 'vitest';\ntest('passes', () => {});`,
     ...files,

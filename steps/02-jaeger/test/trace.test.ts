@@ -1,11 +1,10 @@
 import { type App, runApp, startApp } from '@workshop/testkit/app';
 import { appEnv, findSpans, findTrace, localLane, tracesUrl } from '@workshop/testkit/backends';
-import { repliesIn, traceIdsIn } from '@workshop/testkit/console';
+import { expectAnswer, repliesIn, traceIdsIn } from '@workshop/testkit/console';
+import { expectFields, expectKnownNames } from '@workshop/testkit/fields';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const QUESTION = 'What is the biggest capital city in Asia?';
-const HINT =
-  'no BatchSpanProcessor with an OTLPTraceExporter, or no onExit(() => sdk.shutdown()), in src/telemetry.ts.';
 
 let run: Awaited<ReturnType<typeof runApp>>;
 let running: App;
@@ -18,11 +17,18 @@ beforeAll(async () => {
 
 afterAll(() => running[Symbol.asyncDispose]());
 
+test('the program starts and answers', () => {
+  expectAnswer(run, QUESTION);
+});
+
 test('a question becomes one trace in Jaeger', async () => {
-  const { stdout, exitCode } = run;
-  const spans = await findTrace(traceIdsIn(stdout)[0], HINT);
-  expect(spans).toHaveLength(1);
-  expect(spans[0]).toMatchObject({
+  const spans = await findTrace(traceIdsIn(run.stdout)[0]);
+  expect(spans.map(({ name }) => name)).toEqual(['call_llm_api']);
+});
+
+test('the span says what was called, and whose it is', async () => {
+  const [span] = await findTrace(traceIdsIn(run.stdout)[0]);
+  expectFields('The span', span, {
     name: 'call_llm_api',
     kind: 'INTERNAL',
     parentSpanId: undefined,
@@ -36,7 +42,7 @@ test('a question becomes one trace in Jaeger', async () => {
     },
     attributes: {
       'llm.api.url': expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/completions$/),
-      'llm.api.response_length': [...JSON.stringify(repliesIn(stdout)[0], null, 2)].length,
+      'llm.api.response_length': [...JSON.stringify(repliesIn(run.stdout)[0], null, 2)].length,
       'gen_ai.operation.name': 'chat',
       'gen_ai.provider.name': 'workshop.embedded',
       'gen_ai.request.model': 'workshop-stand-in',
@@ -46,17 +52,16 @@ test('a question becomes one trace in Jaeger', async () => {
       'server.address': '127.0.0.1',
     },
   });
-  expect(exitCode).toBe(0);
 });
 
 test('a failed question becomes a trace with an error', async () => {
   const { stdout } = await runApp([QUESTION], { env: { ...appEnv, LLM_FAULT: 'malformed' } });
 
-  const [span] = await findTrace(traceIdsIn(stdout)[0], HINT);
-  expect(span).toMatchObject({
+  const [span] = await findTrace(traceIdsIn(stdout)[0]);
+  expectFields('The span of the failed call', span, {
     status: { code: 'ERROR', message: expect.stringContaining('cannot be read') },
     attributes: { 'error.type': 'malformed_response' },
-    events: [{ name: 'exception', attributes: { 'exception.type': 'LlmError' } }],
+    events: [expect.objectContaining({ name: 'exception' })],
   });
 });
 
@@ -80,15 +85,14 @@ test('the console stays free for the conversation', () => {
 test("the link under the reply leads to the trace, in Jaeger or on the receiver's page", async () => {
   const [, link] = /^Trace: \w+ {2}(\S+)$/m.exec(run.stdout) ?? [];
   const page = localLane ? '#trace=' : 'trace/';
-  const hint = 'Most likely: runPrompt does not get traceLink in src/app.ts';
-  expect(link, hint).toBe(`${tracesUrl}/${page}${traceIdsIn(run.stdout)[0]}`);
+  expect(link, 'The link after "Trace:"').toBe(`${tracesUrl}/${page}${traceIdsIn(run.stdout)[0]}`);
   expect((await fetch(String(link))).status).toBe(200);
 });
 
 test.skipIf(localLane)("Jaeger's search finds a failed question by error.type (local lane: another page)", async () => {
   const { stdout } = await runApp([QUESTION], { env: { ...appEnv, LLM_FAULT: 'truncated' } });
   const [traceId] = traceIdsIn(stdout);
-  await findTrace(traceId, HINT);
+  await findTrace(traceId);
 
   // What the page asks: https://www.jaegertracing.io/docs/latest/architecture/apis
   const query = new URLSearchParams({ service: 'llm-app', tags: '{"error.type":"malformed_response"}' });
@@ -99,6 +103,8 @@ test.skipIf(localLane)("Jaeger's search finds a failed question by error.type (l
 });
 
 test('spans are sent every 5 seconds, while the program goes on', async () => {
-  expect(await findTrace(traceIdsIn(running.stdout)[0], HINT)).toHaveLength(1);
+  expect(await findTrace(traceIdsIn(running.stdout)[0])).toHaveLength(1);
   expect(running.isRunning).toBe(true);
 });
+
+test('TypeScript knows every name in src/', expectKnownNames);

@@ -5,7 +5,6 @@ import { post } from '@workshop/testkit/services';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
-const HINT = 'the services of the capstone send nothing.';
 const soon = { timeout: 60_000, interval: 250 };
 
 describe.skipIf(process.platform === 'win32')('the fault can be found (no signals on Windows)', () => {
@@ -25,7 +24,7 @@ describe.skipIf(process.platform === 'win32')('the fault can be found (no signal
     const url = `http://localhost:${capstone.port}`;
     const { status, body } = await post(url, { question: 'What is a trace?' });
     expect(status).toBe(fault.status);
-    const spans = await findTrace(body.traceId, HINT, fault.spans);
+    const spans = await findTrace(body.traceId, fault.spans);
     const red = spans.filter(({ status }) => status.code === 'ERROR').map(({ resource }) => resource['service.name']);
     expect([...new Set(red)].sort()).toEqual(fault.red);
     await expect.poll(() => findLogs(body.traceId), soon).toHaveLength(1);

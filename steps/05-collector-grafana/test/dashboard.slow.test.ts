@@ -24,7 +24,7 @@ describe.skipIf(localLane)('the dashboard, asked of Prometheus directly (local l
     const traceIds = async () => exemplars(String(links.exemplarTraceIdDestinations[0]?.name));
     await expect.poll(traceIds, soon).not.toEqual([]);
     const traceId = String((await traceIds())[0]);
-    await findTrace(traceId, 'an exemplar names a trace that is not there.', 5);
+    await findTrace(traceId, 5);
     await expect.poll(() => findLogs(traceId), soon).toHaveLength(1);
     for (const query of metricQueriesOf('backend')) expect(await promQl(query), query).not.toEqual([]);
   });

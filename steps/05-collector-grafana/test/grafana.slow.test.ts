@@ -44,7 +44,7 @@ describe.skipIf(noGrafana)(`in Grafana${why}`, () => {
   test('Explore is open, and asks for a trace and for what is usual', async () => {
     const { status } = await fetch(`${url}/explore`, { redirect: 'manual' });
     expect(status, 'whoever may not see it is sent to another page').toBe(200);
-    await findTrace(traffic.traceId, 'no such trace.', 5);
+    await findTrace(traffic.traceId, 5);
     const queries = [
       { refId: 'jaeger', datasource: { type: 'jaeger', uid: 'jaeger' }, query: traffic.traceId },
       ...metricQueriesOf('backend').map((expr, i) => ({

@@ -35,7 +35,7 @@ describe.skipIf(localLane)('secrets are masked by the Collector (local lane: the
     };
     await sendOtlp('traces', { resourceSpans: [{ resource, scopeSpans: [{ scope, spans: [span] }] }] });
 
-    const [landed] = await findTrace(traceId, HINT);
+    const [landed] = await findTrace(traceId);
     expect(landed?.attributes).toEqual({
       note: masked,
       'session.id': '****',
@@ -87,7 +87,7 @@ describe.skipIf(localLane)('secrets are masked by the Collector (local lane: the
     await post(services.backendUrl, { question: text }, { baggage, traceparent });
     services.app.signal('SIGTERM'); // so that it is sent now
 
-    const spans = await findTrace(traceId, HINT, 3);
+    const spans = await findTrace(traceId, 3);
     const call = spans.find(({ name }) => name === 'call_llm_api');
     expect(call?.attributes).toMatchObject({
       'session.id': '****',

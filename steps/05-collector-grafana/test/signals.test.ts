@@ -13,8 +13,6 @@ import { type Asked, type Services, startServices } from '@workshop/testkit/serv
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { attributes, hex, nanoseconds, sendOtlp } from './otlp.ts';
 
-const TRACES =
-  'no OTLPTraceExporter in src/telemetry.ts, or the traces pipeline of collector.yaml does not reach Jaeger.';
 const METRICS =
   'Most likely: no OTLPMetricExporter in src/telemetry.ts, or the metrics pipeline of collector.yaml does not reach Prometheus';
 const LOGS =
@@ -51,7 +49,7 @@ afterAll(async () => {
 
 test('traces: one question is one trace through both services', async () => {
   expect([answered.status, failed.status]).toEqual([200, 502]);
-  const spans = await findTrace(answered.body.traceId, TRACES, 5);
+  const spans = await findTrace(answered.body.traceId, 5);
 
   const byParent = (parent: Span | undefined) => spans.filter(({ parentSpanId }) => parentSpanId === parent?.spanId);
   const chain: Span[] = [];
@@ -87,7 +85,7 @@ describe('logs: one record for each call, in its trace', () => {
       'exception.message': message,
     });
 
-    const spans = await findTrace(failed.body.traceId, TRACES, 5);
+    const spans = await findTrace(failed.body.traceId, 5);
     const call = spans.find(({ name }) => name === 'call_llm_api');
     expect(call).toMatchObject({ status: { code: 'ERROR' }, attributes: { 'error.type': 'malformed_response' } });
     expect(call?.events, 'Most likely: span.recordException is still in src/llm.ts').toEqual([]);
@@ -135,7 +133,7 @@ describe('metrics: every call is counted, by what came of it', () => {
     const hint = 'Most likely: exemplars or enable_open_metrics is off in collector.yaml';
     const both = [answered.body.traceId, failed.body.traceId].sort();
     await expect.poll(traceIds, { ...soon, message: hint }).toEqual(both);
-    for (const traceId of both) await findTrace(traceId, TRACES, 5);
+    for (const traceId of both) await findTrace(traceId, 5);
   });
 
   test.skipIf(localLane)('log records too, by service and severity (local lane: there is no Collector)', async () => {
@@ -169,7 +167,7 @@ describe('metrics: every call is counted, by what came of it', () => {
 
 test.skipIf(localLane)('health checks are dropped by the Collector (local lane: there is none)', async () => {
   // They came before the question.
-  await findTrace(answered.body.traceId, TRACES, 5);
+  await findTrace(answered.body.traceId, 5);
   const names = [...(await findSpans({ service: 'frontend' })), ...(await findSpans({ service: 'backend' }))].map(
     nameOf,
   );

@@ -1,0 +1,55 @@
+// vitest's setup file of every lesson: a test that fails gets what the program said, and the likeliest cause.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, type TestError } from 'vitest';
+import { runs, stepDir } from './app.ts';
+import { type Cause, type Finding, likelyCause, readSources } from './causes.ts';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Of a test that failed. */
+    explanation?: Explanation;
+  }
+}
+
+export type Explanation = {
+  /** What was looked for, and what is there instead. */
+  seen: string;
+  /** The program's own words about trouble, and how it ended. */
+  said: string[];
+  cause?: Finding;
+};
+
+afterEach(async ({ task }) => {
+  const [error] = task.result?.errors ?? [];
+  if (!error) return;
+  const seen = inWords(error);
+  const { stdout = '', stderr = '', exitCode } = runs.at(-1) ?? {};
+  const facts = { test: task.name, seen, stdout, stderr, exitCode, source: await readSources(stepDir) };
+  const cause = await likelyCause(stepDir, facts, await causesOf(stepDir));
+  task.meta.explanation = { seen, said: words(stderr), ...(cause && { cause }) };
+});
+
+async function causesOf(dir: string): Promise<Cause[]> {
+  const file = join(dir, 'test', 'causes.ts');
+  return existsSync(file) ? (await import(pathToFileURL(file).href)).causes : [];
+}
+
+/** An error's message, and of what differs the lines that do. */
+function inWords({ message, diff }: TestError): string {
+  const lines = (diff ?? '')
+    .split('\n')
+    .filter((line) => /^[-+] +\S/.test(line) && !/^[-+] (Expected|Received)$/.test(line));
+  const of = (sign: string) => lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(1).trim());
+  if (lines.length === 0) return message;
+  return `${message}\nExpected: ${of('-').join(' ') || 'nothing'}\nThere is: ${of('+').join(' ') || 'nothing'}`;
+}
+
+/** What a program says of trouble: neither npm's lines nor the stack of an error. */
+function words(stderr: string): string[] {
+  const lines = stderr
+    .split('\n')
+    .filter((line) => line.trim() && !/^(npm |node:|Node\.js|file:|\s|No LLM_BASE_URL)/.test(line));
+  return lines.slice(-3);
+}

@@ -1,0 +1,67 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { layDown } from '@workshop/cli/begin';
+import { findStep, root } from '@workshop/cli/steps';
+import { execa } from 'execa';
+import { describe, expect, inject, test } from 'vitest';
+import { stepDir } from './app.ts';
+import { edit } from './readme.ts';
+
+/** What an attendee must read, and nothing else. */
+export type Message = {
+  /** Where it sends them: the file, and what stands in the line. */
+  at: readonly [file: string, line?: string];
+  /** Words that name the cause. */
+  says: string | RegExp;
+};
+
+/** A typical mistake: a file of the solution with something replaced. */
+export type Mistake = Message & { name: string; file: string; from: string | RegExp; to: string };
+
+const step = findStep(basename(stepDir));
+
+/**
+ * Tests that the lesson's tests name what is missing in untouched work, and each mistake in a copy of the solution: in one
+ * message, and no other.
+ */
+export function testMistakes(untouched: Message, mistakes: Mistake[]): void {
+  describe.concurrent('what an attendee reads', () => {
+    test('before anything is done', async () => {
+      await using playground = await makePlayground(false);
+      await expectMessage(playground.dir, untouched);
+    });
+
+    test.each(mistakes)('after a mistake: $name', async ({ file, from, to, ...message }) => {
+      await using playground = await makePlayground(true);
+      await edit(join(playground.dir, file), from, to);
+      await expectMessage(playground.dir, message);
+    });
+  });
+}
+
+async function expectMessage(dir: string, { at: [file, text], says }: Message): Promise<void> {
+  const { all, exitCode } = await check(dir);
+  expect(exitCode, all).toBe(1);
+  const places = all.split('\n').filter((line) => line.includes('Look at: '));
+  expect(places, all).toHaveLength(1);
+  expect(places[0]).toMatch(says);
+  const [, place, line] = /Look at: ([^:,]+)(?::(\d+))?/.exec(String(places[0])) ?? [];
+  expect(place, all).toBe(file);
+  const lines = (await readFile(join(dir, file), 'utf8')).split('\n');
+  if (text) expect(lines[Number(line) - 1]).toContain(text);
+}
+
+/** Makes what `workshop begin` makes, beside the attendee's. Removed by `await using`. */
+async function makePlayground(solved: boolean) {
+  if (!step) throw new Error(`${stepDir} is no step.`);
+  const dir = await mkdtemp(join(root, '.copy-'));
+  await layDown(step, dir, solved);
+  await writeFile(join(dir, '.workshop.json'), JSON.stringify({ step: step.number }));
+  return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
+}
+
+/** Runs the lesson's tests in a playground, in the lane at hand. */
+async function check(dir: string) {
+  const env = { BACKENDS: inject('backends')?.lane, NO_COLOR: '1', FORCE_COLOR: '0' };
+  return execa('vitest', ['run'], { cwd: dir, preferLocal: true, env, all: true, reject: false });
+}

@@ -1,0 +1,103 @@
+import { testMistakes } from '@workshop/testkit/mistakes';
+
+const TELEMETRY = 'src/telemetry.ts';
+const LLM = 'src/llm.ts';
+
+testMistakes({ at: [TELEMETRY, 'ConsoleSpanExporter'], says: 'Replace ConsoleSpanExporter' }, [
+  {
+    name: 'sdk.start() forgotten',
+    file: TELEMETRY,
+    from: 'sdk.start();',
+    to: '',
+    at: [TELEMETRY],
+    says: 'sdk.start() is missing',
+  },
+  {
+    name: 'a brace too many',
+    file: TELEMETRY,
+    from: 'timeoutMillis: 1_500 })',
+    to: 'timeoutMillis: 1_500 }})',
+    at: [TELEMETRY, 'spanProcessors'],
+    says: 'SyntaxError',
+  },
+  {
+    name: 'a class mistyped in the import',
+    file: TELEMETRY,
+    from: 'import { BatchSpanProcessor }',
+    to: 'import { BatchSpanProcesor }',
+    at: [TELEMETRY, 'import'],
+    says: "does not provide an export named 'BatchSpanProcesor'",
+  },
+  {
+    name: 'an option mistyped, which JavaScript ignores',
+    file: TELEMETRY,
+    from: 'spanProcessors:',
+    to: 'spanProcessor:',
+    at: [TELEMETRY, 'spanProcessors'],
+    says: "Did you mean to write 'spanProcessors'",
+  },
+  {
+    name: 'the exporter of step 01 is still there',
+    file: TELEMETRY,
+    from: /spanProcessors: .*/,
+    to: 'spanProcessors: [new BatchSpanProcessor({ exporter: new ConsoleSpanExporter() })],',
+    at: [TELEMETRY, 'spanProcessors'],
+    says: /Cannot find name 'ConsoleSpanExporter'|ConsoleSpanExporter is not defined/,
+  },
+  {
+    name: 'no processor',
+    file: TELEMETRY,
+    from: /spanProcessors: .*/,
+    to: 'spanProcessors: [],',
+    at: [TELEMETRY, 'spanProcessors'],
+    says: 'no processor in spanProcessors',
+  },
+  {
+    name: 'a url in the code, with a wrong port',
+    file: TELEMETRY,
+    from: 'timeoutMillis: 1_500',
+    to: "timeoutMillis: 1_500, url: 'http://localhost:9/v1/traces'",
+    at: [TELEMETRY, 'spanProcessors'],
+    says: "the exporter's url is wrong",
+  },
+  {
+    name: 'the flush forgotten',
+    file: TELEMETRY,
+    from: 'onExit(() => sdk.shutdown());',
+    to: '',
+    at: [TELEMETRY],
+    says: 'the last batch stays in memory',
+  },
+  {
+    name: 'the flush without its call',
+    file: TELEMETRY,
+    from: 'onExit(() => sdk.shutdown());',
+    to: 'onExit(async () => sdk.shutdown);',
+    at: [TELEMETRY, 'onExit'],
+    says: 'the last batch stays in memory',
+  },
+  {
+    name: 'span.end() forgotten',
+    file: LLM,
+    from: 'span.end();',
+    to: '',
+    at: [LLM],
+    says: 'span.end() is missing',
+  },
+  {
+    name: 'no link',
+    file: 'src/app.ts',
+    from: 'runPrompt(callLlm, traceLink)',
+    to: 'runPrompt(callLlm)',
+    at: ['src/app.ts', 'runPrompt('],
+    says: 'runPrompt needs traceLink',
+  },
+  {
+    name: 'a package mistyped',
+    file: TELEMETRY,
+    from: 'exporter-trace-otlp-http',
+    to: 'exporter-trace-otlp-htp',
+    at: [TELEMETRY],
+    says: "Cannot find package '@opentelemetry/exporter-trace-otlp-htp'",
+  },
+]);

@@ -1,0 +1,96 @@
+import { testMistakes } from '@workshop/testkit/mistakes';
+
+const TELEMETRY = 'src/telemetry.ts';
+const LLM = 'src/llm.ts';
+
+testMistakes({ at: [TELEMETRY, 'metricReaders'], says: 'no PrometheusExporter' }, [
+  {
+    name: 'metricReaders left empty',
+    file: TELEMETRY,
+    from: 'metricReaders: [metricReader]',
+    to: 'metricReaders: []',
+    at: [TELEMETRY, 'metricReaders'],
+    says: 'metricReaders is empty',
+  },
+  {
+    name: 'the option of older versions, which JavaScript ignores',
+    file: TELEMETRY,
+    from: 'metricReaders: [metricReader]',
+    to: 'metricReader',
+    at: [TELEMETRY, 'metricReader'],
+    says: "Did you mean to write 'metricReaders'",
+  },
+  {
+    name: 'the server is never started',
+    file: TELEMETRY,
+    from: /await metricReader\.startServer\(\).*?\}\);\n/s,
+    to: '',
+    at: [TELEMETRY, 'preventServerStart'],
+    says: 'nobody calls startServer()',
+  },
+  {
+    name: 'another port',
+    file: TELEMETRY,
+    from: /const port = .*/,
+    to: 'const port = 19464;',
+    at: [TELEMETRY, 'const port'],
+    says: 'listens on another port',
+  },
+  {
+    name: 'nothing recorded',
+    file: LLM,
+    from: /callDuration\.record.*/,
+    to: '',
+    at: [LLM],
+    says: 'nothing is recorded for the duration',
+  },
+  {
+    name: 'milliseconds for seconds',
+    file: LLM,
+    from: '(performance.now() - start) / 1000',
+    to: 'performance.now() - start',
+    at: [LLM, 'callDuration.record'],
+    says: 'milliseconds are recorded',
+  },
+  {
+    name: 'failures are not told from answers',
+    file: LLM,
+    from: '{ ...callAttributes, ...outcome }',
+    to: 'callAttributes',
+    at: [LLM],
+    says: 'ATTR_ERROR_TYPE',
+  },
+  {
+    name: 'no tokens',
+    file: LLM,
+    from: /if \(count !== undefined\) .*/,
+    to: '',
+    at: [LLM],
+    says: 'nothing is recorded for the tokens',
+  },
+  {
+    name: 'the default buckets',
+    file: LLM,
+    from: 'advice: { explicitBucketBoundaries: genAi.DURATION_BOUNDARIES },',
+    to: '',
+    at: [LLM],
+    says: 'default buckets',
+  },
+  {
+    name: 'the metric mistyped',
+    file: LLM,
+    from: 'genAi.METRIC_GEN_AI_CLIENT_OPERATION_DURATION',
+    to: "'gen_ai.client.duration'",
+    at: [LLM],
+    says: 'no histogram for the duration',
+  },
+  {
+    name: 'a taken port is not reported',
+    file: TELEMETRY,
+    from: /await metricReader\.startServer\(\).*?\}\);\n/s,
+    to: 'metricReader.startServer();',
+    at: [TELEMETRY],
+    says: /port is taken|EADDRINUSE/,
+  },
+  { name: 'span.end() forgotten', file: LLM, from: 'span.end();', to: '', at: [LLM], says: 'span.end() is missing' },
+]);

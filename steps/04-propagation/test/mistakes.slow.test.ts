@@ -1,0 +1,121 @@
+import { testMistakes } from '@workshop/testkit/mistakes';
+
+const TELEMETRY = 'src/telemetry.ts';
+const PROPAGATION = 'src/propagation.ts';
+const FRONTEND = 'src/frontend.ts';
+const LLM = 'src/llm.ts';
+
+testMistakes({ at: [TELEMETRY, 'new NodeSDK'], says: 'Add HttpInstrumentation' }, [
+  {
+    name: 'register() forgotten',
+    file: TELEMETRY,
+    from: /^register\(.*/m,
+    to: '',
+    at: [TELEMETRY, 'new NodeSDK'],
+    says: 'Express cannot be instrumented',
+  },
+  {
+    name: 'no HttpInstrumentation',
+    file: TELEMETRY,
+    from: /new HttpInstrumentation\(.*/,
+    to: '',
+    at: [TELEMETRY, 'instrumentations:'],
+    says: 'Add HttpInstrumentation',
+  },
+  {
+    name: 'no UndiciInstrumentation',
+    file: TELEMETRY,
+    from: /new UndiciInstrumentation\(.*/,
+    to: '',
+    at: [TELEMETRY, 'instrumentations:'],
+    says: 'Add UndiciInstrumentation',
+  },
+  {
+    name: 'no ExpressInstrumentation',
+    file: TELEMETRY,
+    from: /new ExpressInstrumentation\(.*/,
+    to: '',
+    at: [TELEMETRY, 'instrumentations:'],
+    says: 'Add ExpressInstrumentation',
+  },
+  {
+    name: 'no textMapPropagator',
+    file: TELEMETRY,
+    from: 'textMapPropagator: propagator,',
+    to: '',
+    at: [TELEMETRY, 'new NodeSDK'],
+    says: 'Set textMapPropagator',
+  },
+  {
+    name: 'propagation switched off',
+    file: TELEMETRY,
+    from: 'textMapPropagator: propagator,',
+    to: 'textMapPropagator: null,',
+    at: [TELEMETRY, 'textMapPropagator'],
+    says: 'Set textMapPropagator',
+  },
+  {
+    name: 'the wrong order of propagators',
+    file: PROPAGATION,
+    from: /propagators: .*/,
+    to: 'propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator(), new JaegerPropagator()],',
+    at: [PROPAGATION, 'propagators:'],
+    says: 'the last one wins',
+  },
+  {
+    name: 'no baggage propagator',
+    file: PROPAGATION,
+    from: ', new W3CBaggagePropagator()',
+    to: '',
+    at: [PROPAGATION, 'propagators:'],
+    says: 'W3CBaggagePropagator is missing',
+  },
+  {
+    name: 'no baggage',
+    file: FRONTEND,
+    from: 'propagation.setBaggage(context.active(), baggage)',
+    to: 'context.active()',
+    at: [FRONTEND, 'createBaggage'],
+    says: 'sets no baggage',
+  },
+  {
+    name: 'the baggage of strangers goes on',
+    file: FRONTEND,
+    from: /propagation\.createBaggage\(.*\)/,
+    to: "(propagation.getActiveBaggage() ?? propagation.createBaggage()).setEntry('session.id', { value: sessionId })",
+    at: [FRONTEND, 'getActiveBaggage'],
+    says: 'Replace the baggage that comes in',
+  },
+  {
+    name: 'the session is not on the span',
+    file: LLM,
+    from: "'session.id': sessionId, ",
+    to: '',
+    at: [LLM, 'const attributes'],
+    says: 'the span does not get the session',
+  },
+  {
+    name: 'the model gets the context',
+    file: LLM,
+    from: 'withoutPropagation(() => llm.ask(question, { signal }))',
+    to: 'llm.ask(question, { signal })',
+    at: [LLM, 'llm.ask'],
+    says: 'inside withoutPropagation',
+  },
+  {
+    name: 'health checks make spans',
+    file: TELEMETRY,
+    from: /new HttpInstrumentation\(.*/,
+    to: 'new HttpInstrumentation(),',
+    at: [TELEMETRY, 'new HttpInstrumentation'],
+    says: 'ignoreIncomingRequestHook',
+  },
+  {
+    name: 'an import mistyped',
+    file: TELEMETRY,
+    from: "from './propagation.ts'",
+    to: "from './propagation'",
+    at: [TELEMETRY],
+    says: 'Cannot find module',
+  },
+]);
