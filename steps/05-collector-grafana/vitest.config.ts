@@ -1,3 +1,3 @@
 import { lesson } from '@workshop/testkit/vitest';
 
-export default lesson('signals', 'collector', 'redaction');
+export default lesson('collector', 'signals', 'redaction');

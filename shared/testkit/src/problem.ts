@@ -1,7 +1,7 @@
-import { beforeAll, inject } from 'vitest';
+import { beforeEach, inject } from 'vitest';
 
 // A throw in globalSetup would be reported as "No test files found".
-beforeAll(() => {
+beforeEach(() => {
   const { problem } = inject('backends');
   if (!problem) return;
   const error = new Error(problem);

@@ -48,7 +48,7 @@ export const causes: Cause[] = [
     at: [LLM, /recordException/],
   },
   {
-    when: ({ test, source }) => test.includes('failure') && !/catch[^]*logger\.emit/.test(source(LLM)),
+    when: ({ test, source }) => test.includes('failure') && !/catch.*logger\.emit/s.test(source(LLM)),
     say: 'a failure leaves no log record. Call logger.emit in catch.',
     at: [LLM, /catch/],
   },
