@@ -9,7 +9,6 @@ import { parse } from 'yaml';
 import { problemsOf, readCollector } from './collector.ts';
 
 const step = join(import.meta.dirname, '..');
-const before = join(step, '../04-propagation');
 const readme = await readFile(join(step, 'README.md'), 'utf8');
 const diffs = fencesIn(readme, 'diff');
 const lands = { timeout: 30_000, interval: 250 };
@@ -24,25 +23,7 @@ test('what the backends may use together is 2 GB', async () => {
   expect(limits.reduce((sum, megabytes) => sum + megabytes)).toBeLessThanOrEqual(2_048);
 });
 
-describe("this step's test fails, and says what is missing", () => {
-  test('on step 04', async () => {
-    await using old = await copyStep(before);
-    const { exitCode, all } = await runTests(step, old.dir, 'of a failure|in Prometheus|as they leave');
-    expect(exitCode).toBe(1);
-    expect(all).toContain('no OTLPLogExporter in src/telemetry.ts, no logger.emit in src/llm.ts');
-    expect(all).toContain('no OTLPMetricExporter in src/telemetry.ts');
-  });
-
-  test.skipIf(localLane)('with a slip in collector.yaml (local lane: no Collector)', async () => {
-    await using broken = await copyStep(step);
-    await edit(join(broken.dir, 'collector.yaml'), 'allow_all_keys', 'alow_all_keys');
-    const { exitCode, all } = await runTests(step, broken.dir, 'collector.yaml is valid');
-    expect(exitCode).toBe(1);
-    expect(all).toMatch(
-      /collector .* exited with code 1.*'redactionprocessor.Config' has invalid keys: alow_all_keys/s,
-    );
-  });
-
+describe("this step's test fails", () => {
   test.skipIf(localLane)('without the filter: it shows the health checks (local lane: no Collector)', async () => {
     await using broken = await copyStep(step);
     await edit(join(broken.dir, 'collector.yaml'), /, filter\/health/g, '');
@@ -81,7 +62,7 @@ describe("this step's test fails, and says what is missing", () => {
     await edit(join(broken.dir, 'collector.yaml'), ', delta_to_cumulative', '');
     const { exitCode, all } = await runTests(step, broken.dir, 'log records too');
     expect(exitCode).toBe(1);
-    expect(all).toContain('delta_to_cumulative is not in the metrics pipeline of collector.yaml');
+    expect(all).toContain('Log records by severity');
   });
 
   test.skipIf(localLane)(

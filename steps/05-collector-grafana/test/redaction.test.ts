@@ -100,6 +100,6 @@ function expectNoSecretIn(landed: unknown): void {
   const found = Object.entries(secrets).filter(([, secret]) => JSON.stringify(landed).includes(secret));
   expect(
     found.map(([kind]) => kind),
-    'Most likely: the processor redaction is not in every pipeline',
+    'Secrets that landed',
   ).toEqual([]);
 }
