@@ -51,7 +51,9 @@ test.skipIf(!canUseTerminal)('Ctrl-C ends both services and frees their ports', 
   await app.shows(/frontend \| listening/);
   await app.shows(/backend {2}\| listening/);
   app.type('\x03');
-  expect((await app.ended).exitCode).toBe(130);
+  const { stdout, exitCode } = await app.ended;
+  expect(exitCode).toBe(130);
+  expect(stdout, 'the person ended them: that is no news').not.toContain('has ended');
   await expect(fetch(`http://localhost:${metrics}/metrics`)).rejects.toThrow();
 });
 
@@ -61,5 +63,6 @@ test('a port that is taken: says which, and both services end', async () => {
   await using second = startApp([], { env: { ...env, FRONTEND_PORT: new URL(services.url).port } });
   const { stderr, exitCode } = await second.ended;
   expect(stderr).toContain(`Cannot listen on port ${new URL(services.url).port} (EADDRINUSE)`);
+  expect(stderr).toContain('The service frontend has ended (exit code 1). Now the other one is ended too.');
   expect(exitCode).toBe(1);
 });
