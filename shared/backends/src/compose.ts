@@ -9,8 +9,8 @@ import { keep } from './keep.ts';
 import { freePort, freePortPair } from './ports.ts';
 import { READY_PATHS } from './ready.ts';
 
-/** The name in every step's compose.yaml. */
-const PROJECT = 'otel-workshop';
+/** The name in every step's compose.yaml, unless the environment names the project: it does so for Compose too. */
+const PROJECT = process.env.COMPOSE_PROJECT_NAME || 'otel-workshop';
 const READY_TIMEOUT_MS = 30_000;
 const LAST_LINES = 20;
 

@@ -11,7 +11,6 @@ const program = new Command('workshop')
   .description('An OpenTelemetry workshop in five steps. Without a command: where you are, and what comes next.')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_USAGE))
   .showHelpAfterError('(--help shows how it is used)')
-  .allowExcessArguments()
   .action(async () => {
     const [unknown] = program.args;
     if (unknown) program.error(`error: there is no command '${unknown}'`);
@@ -129,7 +128,8 @@ program
 
 try {
   await finishInterrupted();
-  await program.parseAsync();
+  // Last: every command would inherit it.
+  await program.allowExcessArguments().parseAsync();
 } catch (error) {
   if (!(error instanceof Error)) throw error;
   const { code } = error as NodeJS.ErrnoException;

@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, glob, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, join, relative } from 'node:path';
 import { execa, type Options } from 'execa';
@@ -16,6 +16,10 @@ export async function copyWorkshop() {
   const dir = join(folder, 'mein wörkshop');
   await cp(root, dir, { recursive: true, filter: (path) => !NOT_COPIED.test(basename(path)) });
   await linkPackages(join(root, 'node_modules'), join(dir, 'node_modules'), dir);
+  // What npm did not install at the root, as another package asks for another version.
+  for await (const nested of glob('{shared,steps}/*/node_modules', { cwd: root })) {
+    await symlink(join(root, nested), join(dir, nested), 'junction');
+  }
   const playground = join(dir, 'playground');
   const env = { PATH: [join(dir, 'node_modules', '.bin'), process.env.PATH].join(delimiter), WORKSHOP_ENV_FILE: '' };
   const options = { cwd: dir, env, reject: false } satisfies Options;
