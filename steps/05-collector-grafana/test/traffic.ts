@@ -20,7 +20,7 @@ export async function startTraffic() {
   };
 }
 
-/** Asks `requests` questions, `perSecond` of them each second, all of which must be answered. Their traces. */
+/** Asks `requests` questions, `perSecond` of them each second, all of which must be answered. */
 export async function askSteadily(
   services: Services,
   { requests, perSecond }: { requests: number; perSecond: number },
@@ -30,7 +30,6 @@ export async function askSteadily(
     asked.push(services.ask('What is a trace?'));
     if (asked.length === requests) break;
   }
-  const answers = await Promise.all(asked);
-  expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
-  return answers.map(({ body }) => body.traceId);
+  const refused = (await Promise.all(asked)).filter(({ status }) => status !== 200);
+  expect(refused).toEqual([]);
 }
