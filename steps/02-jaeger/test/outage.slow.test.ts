@@ -47,6 +47,7 @@ test('many questions while Jaeger is down: one complaint', async () => {
 
   expect(repliesIn(stdout)).toHaveLength(30);
   expect(complaints(stderr)).toHaveLength(1);
+  expect(stderr.trimEnd().split('\n').at(-1)).toBe('Lost: 30 spans.');
 });
 
 describe.skipIf(localLane)('with a Jaeger of its own (local lane: there is none)', () => {
