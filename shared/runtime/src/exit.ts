@@ -6,6 +6,7 @@ import { allAnswered, reportLosses } from './report.ts';
 
 const CLEANUP_TIMEOUT_MS = 3_000;
 const FLUSH_TIMEOUT_MS = 2_500;
+const REPORT_TIMEOUT_MS = 500;
 /** 128 + the signal's number, as shells report it. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
@@ -55,7 +56,8 @@ async function end(code: number): Promise<never> {
   const flushed = Promise.allSettled([Promise.try(flush).finally(allAnswered)]);
   const [result] = (await within(FLUSH_TIMEOUT_MS, flushed)) ?? [];
   if (!result) console.error(`Telemetry was not flushed within ${FLUSH_TIMEOUT_MS / 1000} s.`);
-  await reportLosses(result?.status === 'rejected' && result.reason);
+  const reported = Promise.allSettled([reportLosses(result?.status === 'rejected' && result.reason)]);
+  await within(REPORT_TIMEOUT_MS, reported);
   await drained(process.stdout);
   if (outputError) console.error(`The output could not be written (${outputError}).`);
   await drained(process.stderr);
