@@ -126,6 +126,26 @@ program
     await down();
   });
 
+program
+  .command('pull')
+  .description('get the images of all steps; --save and --load carry them to a room without network')
+  .option('--save <FILE>', 'write the images into a file')
+  .option('--load <FILE>', 'take the images from such a file')
+  .addHelpText(
+    'after',
+    examples(
+      ['npx workshop pull', 'at home, before the workshop'],
+      ['npx workshop pull --save images.tar', 'for a USB stick'],
+      ['npx workshop pull --load images.tar', 'without network'],
+    ),
+  )
+  .action(async ({ save, load }: { save?: string; load?: string }, command: Command) => {
+    if (save && load) command.error('error: --save or --load, not both');
+    const { loadImages, pull, saveImages } = await import('./images.ts');
+    if (save) return saveImages(save);
+    return load ? loadImages(load) : pull();
+  });
+
 try {
   await finishInterrupted();
   // Last: every command would inherit it.

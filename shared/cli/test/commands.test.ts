@@ -11,7 +11,7 @@ const workshop = await copyWorkshop();
 const { dir, playground, env, run } = workshop;
 afterAll(workshop[Symbol.asyncDispose]);
 
-const COMMANDS = ['begin', 'diff', 'start', 'ask', 'up', 'down'];
+const COMMANDS = ['begin', 'diff', 'start', 'ask', 'up', 'down', 'pull'];
 const QUESTION = 'What is a span?';
 
 describe('help', () => {
@@ -31,6 +31,7 @@ describe('help', () => {
     [['begn'], "there is no command 'begn'"],
     [['diff', '12'], 'there is no step 12'],
     [['up', '02', '03'], 'too many arguments'],
+    [['pull', '--save', 'a', '--load', 'b'], '--save or --load, not both'],
     [['start', '--fault'], "unknown option '--fault'"],
     [['start', '--set', 'PATH=here'], '--set cannot set PATH.'],
   ])('%j is wrong usage', async (args, message) => {
