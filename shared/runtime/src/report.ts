@@ -11,7 +11,7 @@ import { answerTrouble, connectionTrouble, ITEMS, type Items, itemsIn, noAnswer,
 import { dropped } from './queue.ts';
 import { printable } from './text.ts';
 
-/** Longer than the workshop's exporters try, retries included. */
+/** Exporters try again: what arrives by then, as after a restart of the receiver, is not worth a line. */
 const PATIENCE_MS = 2_000;
 
 type Sent = { address: string; body: () => Promise<Buffer> };
