@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 
-export type ComposeFile = { services: Record<string, { image: string; ports?: string[] }> };
+export type ComposeFile = { services: Record<string, { image: string; ports?: string[]; mem_limit?: string }> };
 
 /** Reads the step's compose.yaml. Throws an Error that names the file and the line when it cannot. */
 export async function readCompose(step: string): Promise<ComposeFile> {

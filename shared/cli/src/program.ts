@@ -146,6 +146,19 @@ program
     return load ? loadImages(load) : pull();
   });
 
+program
+  .command('doctor')
+  .description('check whether this machine can run the workshop: a line for each check, and what to do')
+  .option('--json', 'for programs')
+  .addHelpText(
+    'after',
+    examples(['npx workshop doctor', 'before the workshop'], ['npx workshop doctor --json', 'for a script']),
+  )
+  .action(async ({ json }: { json?: boolean }) => {
+    const { doctor } = await import('./doctor.ts');
+    process.exitCode = (await doctor(Boolean(json))) ? 0 : 1;
+  });
+
 try {
   await finishInterrupted();
   // Last: every command would inherit it.

@@ -11,7 +11,7 @@ const workshop = await copyWorkshop();
 const { dir, playground, env, run } = workshop;
 afterAll(workshop[Symbol.asyncDispose]);
 
-const COMMANDS = ['begin', 'diff', 'start', 'ask', 'up', 'down', 'pull'];
+const COMMANDS = ['begin', 'diff', 'start', 'ask', 'up', 'down', 'pull', 'doctor'];
 const QUESTION = 'What is a span?';
 
 describe('help', () => {
