@@ -180,7 +180,7 @@ function cleared(error: unknown, step: string): Error {
 
 function remedy(complaint: string): string {
   if (/address already in use|port is already allocated/.test(complaint))
-    return `A port is taken: end what listens there. Tests choose a free one where compose.yaml says \${NAME-1234}.`;
+    return `A port is taken: end what listens there (npx workshop doctor names it). Tests choose a free one where compose.yaml says \${NAME-1234}.`;
   if (/address pool/.test(complaint)) return 'Docker has no network left: docker network prune removes unused ones.';
   return '';
 }

@@ -13,8 +13,9 @@ export async function ask(question: string): Promise<void> {
   if (reply) console.log(JSON.stringify(reply, null, 2));
   if (traceId) console.log(`\nTrace: ${traceId}${traceUrl ? `  ${traceUrl}` : ''}`);
   if (logsUrl) console.log(`Log records: ${logsUrl}`);
+  if (error) throw new Error(`No reply (${error.type}): ${error.message}`);
   if (!reply)
-    throw new Error(`No reply${error ? ` (${error.type}): ${error.message}` : ` of a frontend at ${frontend}.`}`);
+    throw new Error(`What answers at ${frontend} is no frontend of the workshop. Set FRONTEND_PORT, as in --help.`);
 }
 
 async function post(url: string, question: string): Promise<Asked> {

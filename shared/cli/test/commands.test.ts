@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, freePortPair } from '@workshop/backends/ports';
@@ -165,6 +168,15 @@ describe('ask', () => {
     expect(stderr).toContain(`No frontend answers at http://localhost:${port}/ask. Start it`);
     expect(exitCode).toBe(1);
   });
+});
+
+test('ask says when another program answers', async () => {
+  await using other = createServer((_request, response) => response.end('a page')).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const { stderr, exitCode } = await run(['ask', '--set', `FRONTEND_PORT=${port}`, QUESTION]);
+  expect(stderr).toContain(`What answers at http://localhost:${port} is no frontend of the workshop.`);
+  expect(exitCode).toBe(1);
 });
 
 describe('up', () => {
