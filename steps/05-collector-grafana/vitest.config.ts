@@ -1,3 +1,3 @@
 import { lesson } from '@workshop/testkit/vitest';
 
-export default lesson('collector', 'signals', 'redaction');
+export default lesson('pipelines', 'signals', 'collector', 'redaction');

@@ -1,20 +1,20 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { layDown } from './begin.ts';
+import { readState, writeState } from './state.ts';
 import { findStep, root, type Step } from './steps.ts';
 
 /** Where the attendee works. */
 export const playground = join(root, 'playground');
 const savedFolder = join(root, 'playground.saved');
-const STATE = '.workshop.json';
 /** A playground in the making, named after the process that makes it. */
 const IN_THE_MAKING = /^\.playground-(\d+)$/;
 
 /** The step that a playground is at. Undefined if `folder` is none. */
 export function stepOf(folder: string = playground): Step | undefined {
   try {
-    return findStep(JSON.parse(readFileSync(join(folder, STATE), 'utf8')).step);
+    return findStep(readState(folder).step);
   } catch {
     return undefined;
   }
@@ -29,7 +29,7 @@ export async function begin(step: Step, solved: boolean): Promise<string | undef
   const next = join(root, `.playground-${process.pid}`);
   await layDown(step, next, solved);
   // The last file: a folder that has it is whole.
-  await writeFile(join(next, STATE), `${JSON.stringify({ step: step.number })}\n`);
+  writeState(next, { step: step.number });
   const saved = await save();
   await rename(next, playground);
   return saved;

@@ -56,10 +56,17 @@ async function absence(traceId: string, count: number, spans: Span[]): Promise<s
   const wanted = count > spans.length && spans.length > 0 ? `${spans.length} of ${count} spans` : 'no span';
   const names = spans.map(({ resource, name }) => `${resource['service.name']} ${name}`).join(', ');
   const known = [...new Set(await services())].join(', ') || 'nobody yet';
+  const complaints = backends.project ? await complaintsOf(backends.project) : [];
   return [
     `${page} has ${wanted} of trace ${traceId}${names && `: ${names}`}. It has spans of: ${known}.`,
-    ...(backends.project ? [`Its last lines:\n${await lastLines(backends.project, receiver)}`] : []),
+    ...complaints.map((line) => `The ${receiver} says: ${line}`),
   ].join('\n');
+}
+
+/** The last warnings of whatever takes the telemetry in. */
+async function complaintsOf(project: string): Promise<string[]> {
+  const lines = (await lastLines(project, receiver)).split('\n');
+  return lines.filter((line) => /\t(warn|error)\t/.test(line)).slice(-2);
 }
 
 /** The series of a metric whose labels include `labels`: by PromQL, or in the local lane from what the app serves. */

@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import type { Failure } from '@workshop/cli/state';
 import { execa } from 'execa';
 
 /** What is known when a test has failed. */
@@ -25,8 +26,7 @@ export type Cause = {
   at?: readonly [file: string, ...lines: RegExp[]];
 };
 
-/** What to say of a failure: a cause, and where it is, `src/telemetry.ts:26`. */
-export type Finding = { say: string; at?: string };
+type Finding = NonNullable<Failure['cause']>;
 
 /** The names that TypeScript does not know, as its error codes: what is mistyped runs, and does nothing. */
 const UNKNOWN_NAMES = /error TS(2304|2305|2307|2339|2353|2551|2552|2561|2613|2614|2724|2739|2741): /;

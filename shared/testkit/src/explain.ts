@@ -2,24 +2,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Failure } from '@workshop/cli/state';
 import { afterEach, type TestError } from 'vitest';
 import { runs, stepDir } from './app.ts';
-import { type Cause, type Finding, likelyCause, readSources } from './causes.ts';
+import { type Cause, likelyCause, readSources } from './causes.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
     /** Of a test that failed. */
-    explanation?: Explanation;
+    explanation?: Omit<Failure, 'test'>;
   }
 }
-
-export type Explanation = {
-  /** What was looked for, and what is there instead. */
-  seen: string;
-  /** The program's own words about trouble, and how it ended. */
-  said: string[];
-  cause?: Finding;
-};
 
 afterEach(async ({ task }) => {
   const [error] = task.result?.errors ?? [];
@@ -28,7 +21,7 @@ afterEach(async ({ task }) => {
   const { stdout = '', stderr = '', exitCode } = runs.at(-1) ?? {};
   const facts = { test: task.name, seen, stdout, stderr, exitCode, source: await readSources(stepDir) };
   const cause = await likelyCause(stepDir, facts, await causesOf(stepDir));
-  task.meta.explanation = { seen, said: words(stderr), ...(cause && { cause }) };
+  task.meta.explanation = { seen, said: words(stderr, task.name), ...(cause && { cause }) };
 });
 
 async function causesOf(dir: string): Promise<Cause[]> {
@@ -46,10 +39,14 @@ function inWords({ message, diff }: TestError): string {
   return `${message}\nExpected: ${of('-').join(' ') || 'nothing'}\nThere is: ${of('+').join(' ') || 'nothing'}`;
 }
 
-/** What a program says of trouble: neither npm's lines nor the stack of an error. */
-function words(stderr: string): string[] {
+/** Lines that say nothing of trouble: npm's, the stack of an error, the stand-in's greeting. */
+const NO_TROUBLE = /^(npm |node:|Node\.js|file:|\s|No LLM_BASE_URL)/;
+
+/** What a program says of trouble. That a question has no reply is trouble only where it should have one. */
+function words(stderr: string, test: string): string[] {
   const lines = stderr
+    .replace(/^\w+ +\| /gm, '')
     .split('\n')
-    .filter((line) => line.trim() && !/^(npm |node:|Node\.js|file:|\s|No LLM_BASE_URL)/.test(line));
-  return lines.slice(-3);
+    .filter((line) => line.trim() && !NO_TROUBLE.test(line));
+  return lines.filter((line) => !line.startsWith('No reply') || /answers/.test(test)).slice(-3);
 }

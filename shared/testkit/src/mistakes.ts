@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { layDown } from '@workshop/cli/begin';
+import { writeState } from '@workshop/cli/state';
 import { findStep, root } from '@workshop/cli/steps';
 import { execa } from 'execa';
 import { describe, expect, inject, test } from 'vitest';
@@ -67,7 +68,7 @@ async function makePlayground(solved: boolean) {
   if (!step) throw new Error(`${stepDir} is no step.`);
   const dir = await mkdtemp(join(root, '.copy-'));
   await layDown(step, dir, solved);
-  await writeFile(join(dir, '.workshop.json'), JSON.stringify({ step: step.number }));
+  writeState(dir, { step: step.number });
   return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
 }
 

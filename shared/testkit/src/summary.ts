@@ -50,7 +50,7 @@ function count(modules: readonly TestModule[], errors: number): Omit<Summary, 'l
 }
 
 /** Why a test was skipped: what it says itself, or the last parentheses of its name or of its describe's. */
-function reason(test: TestCase): string {
+export function reason(test: TestCase): string {
   const result = test.result();
   if (result.state === 'skipped' && result.note) return result.note;
   const skipped = [...describes(test), test].find(({ options }) => options.mode === 'skip');

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { STATE } from '@workshop/cli/state';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { checkReporter } from './check.ts';
@@ -10,7 +11,9 @@ const results = process.env.WORKSHOP_RESULTS;
 delete process.env.WORKSHOP_RESULTS;
 
 /** Whether it is an attendee's own work that is tested: a folder that `workshop begin` has made. */
-const isPlayground = existsSync('.workshop.json');
+const isPlayground = existsSync(STATE);
+/** Whether `workshop check --json` asks. */
+const json = process.env.WORKSHOP_CHECK === 'json';
 
 /** The vitest configuration of every workspace: test/*.test.ts, or with `--mode slow` test/*.slow.test.ts. */
 export default defineConfig(({ mode }) => ({ test: options(mode) }));
@@ -25,7 +28,7 @@ export function lesson(...order: string[]) {
       setupFiles: [...backends.map(() => at('problem.ts')), at('explain.ts')],
       sequence: { sequencer: inOrder(order) },
       // One trouble at a time.
-      ...(isPlayground && { bail: 1, reporters: [checkReporter()] }),
+      ...(isPlayground && { bail: 1, reporters: [checkReporter(json)] }),
     },
   }));
 }
