@@ -57,6 +57,7 @@ export async function composeProject(variables: Record<string, string> = {}) {
     },
     stop: (service: string) => compose('stop', service),
     start: (service: string) => compose('start', service),
+    restart: (service: string) => compose('restart', service),
     /** Ends a service at once, as a crash does. */
     kill: (service: string) => compose('kill', service),
     /** The names of the services that run, in order. */

@@ -17,14 +17,18 @@ export type Backends = {
   env: Record<string, string>;
 };
 
+type Started = {
+  backends: Backends;
+  stop: () => Promise<void>;
+  /** Has a service read its configuration again, and waits until all answers. */
+  reload: (service: string) => Promise<void>;
+};
+
 /**
  * Starts a step's backends in the lane at hand, on free ports, with further `variables` of compose.yaml, and waits until they
  * answer. They end by `stop`, or when this process ends. Throws an Error that says what died, or what cannot be had.
  */
-export async function startBackends(
-  step: string,
-  variables: Record<string, string> = {},
-): Promise<{ backends: Backends; stop: () => Promise<void> }> {
+export async function startBackends(step: string, variables: Record<string, string> = {}): Promise<Started> {
   const chosen = await chooseLane(step);
   return chosen.lane === 'local' ? startLocal(chosen.reason) : startContainers(step, variables);
 }
@@ -40,7 +44,16 @@ async function startContainers(step: string, variables: Record<string, string>) 
     throw error;
   }
   const without = leftOut().filter((name) => name in services);
-  return { backends: { lane: 'containers' as const, without, project: compose.project, env: compose.env }, stop };
+  const reload = async (service: string) => {
+    await compose.up(step); // copies the configuration
+    await compose.restart(service);
+    await compose.up(step); // waits
+  };
+  return {
+    backends: { lane: 'containers' as const, without, project: compose.project, env: compose.env },
+    stop,
+    reload,
+  };
 }
 
 async function startLocal(reason: string) {
@@ -52,5 +65,6 @@ async function startLocal(reason: string) {
     JAEGER_UI_PORT: String(await freePort()),
     VICTORIALOGS_PORT: String(await freePort()),
   };
-  return { backends: { lane: 'local' as const, reason, without: [], env }, stop };
+  const reload = async () => {}; // nothing reads one
+  return { backends: { lane: 'local' as const, reason, without: [], env }, stop, reload };
 }

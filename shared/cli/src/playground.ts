@@ -73,8 +73,10 @@ async function save(): Promise<string | undefined> {
   await mkdir(savedFolder, { recursive: true });
   // Local time, such as 2026-11-26T14-05-59.
   const now = new Date().toLocaleString('sv').replace(' ', 'T').replaceAll(':', '-');
+  // Later than all that are there: the latest is the one that --restore brings back.
+  const names = await readdir(savedFolder);
   let name = now;
-  for (let i = 2; existsSync(join(savedFolder, name)); i += 1) name = `${now}-${i}`;
+  for (let i = 2; names.some((other) => other.startsWith(now) && other >= name); i += 1) name = `${now}-${i}`;
   await rename(playground, join(savedFolder, name));
   return name;
 }

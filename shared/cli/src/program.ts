@@ -50,6 +50,35 @@ program
   });
 
 program
+  .command('check')
+  .description("check your work with the step's tests: what landed, what is missing, and where")
+  .option('--watch', 'check again whenever you save, with the backends kept up')
+  .option('--json', 'print what it came to as JSON')
+  .addHelpText(
+    'after',
+    examples(
+      ['npx workshop check', 'check once'],
+      ['npx workshop check --watch', 'check again whenever you save; Ctrl-C ends it'],
+    ),
+  )
+  .action(async ({ watch, json }, command: Command) => {
+    if (watch && json) command.error('error: choose --watch or --json');
+    begun();
+    const { check, checkAgain } = await import('./check.ts');
+    process.exitCode = watch ? await checkAgain() : await check({ json });
+  });
+
+program
+  .command('hint')
+  .description('print the next hint for the task at hand')
+  .addHelpText('after', examples(['npx workshop hint', 'one hint more each time']))
+  .action(async () => {
+    begun();
+    const { nextHint } = await import('./hint.ts');
+    console.log(nextHint());
+  });
+
+program
   .command('diff')
   .description('show what a step adds to the step before; without a step, what your work still lacks')
   .argument('[NN]', 'the step, for example 02', toStep)

@@ -10,13 +10,15 @@ import type {} from './setup.ts'; // says what is injected
 
 /** A program that goes on sends its spans every 5 s. */
 const LANDED_TIMEOUT_MS = 10_000;
-const LATEST_MS = 3_000;
 const INTERVAL_MS = 250;
 
 export const backends = inject('backends');
 
 /** For tests that only a real backend can answer: `test.skipIf(localLane)(...)`, named with the reason. */
 export const localLane = backends.lane === 'local';
+
+/** How long it takes at most until what has been handed over can be found. */
+const LATEST_MS = localLane ? 1_000 : 2_500;
 
 /** Why there is no Grafana to test, for the name of what is skipped; undefined where there is one. */
 export const noGrafana = localLane
@@ -35,8 +37,7 @@ export const { findLogs, findSpans, services, tracesUrl, findSeries: findAllSeri
 const receiver = appEnv.COLLECTOR_HEALTH_PORT ? 'collector' : 'jaeger';
 
 /**
- * Waits until a trace has landed, with `count` spans: 3 s are enough when the app that made it has ended, as it has sent
- * all by then. When it does not land, says what is there instead.
+ * Waits until a trace has landed, with `count` spans. When the app that made it has ended, it has sent all of it. When it does not land, says what is there instead.
  */
 export async function findTrace(traceId: string | undefined, count = 1): Promise<Span[]> {
   if (!traceId) throw new Error('No trace: neither a line "Trace: ..." nor an answer names its id.');

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Backends, startBackends } from '@workshop/backends/start';
 import { STATE } from '@workshop/cli/state';
@@ -15,9 +15,17 @@ declare module 'vitest' {
 /** vitest's globalSetup of a step with backends: starts them once, in the lane at hand, and takes them down at the end. */
 export default async function setup(project: TestProject) {
   try {
-    const { backends, stop } = await startBackends(project.config.root, collectorConfig());
+    const { backends, stop, reload } = await startBackends(project.config.root, collectorConfig());
     project.provide('backends', backends);
     say(`Backends: ${describe(backends)}.`);
+    const changed = changes(project.config.root);
+    project.onTestsRerun(async () => {
+      const services = changed();
+      const problems = await Promise.allSettled(services.map(reload));
+      const [failed] = problems.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+      if (services.length > 0)
+        project.provide('backends', { ...backends, ...(failed && { problem: failed.reason.message }) });
+    });
     return async () => {
       await stop();
       // The reporter of an attendee's work says itself what was proved.
@@ -32,6 +40,24 @@ export default async function setup(project: TestProject) {
     say(`Backends: none. ${firstLine}`);
     return () => say(`Backends: none. ${firstLine}`);
   }
+}
+
+/** Which file is which backend's configuration. */
+const CONFIGURATIONS = { 'collector.yaml': 'collector', 'prometheus.yml': 'prometheus', 'alerts.yml': 'prometheus' };
+
+/** Tells at each call which services' configuration has changed since the last one. */
+function changes(step: string): () => string[] {
+  const read = () =>
+    Object.keys(CONFIGURATIONS).map((file) =>
+      existsSync(join(step, file)) ? readFileSync(join(step, file), 'utf8') : '',
+    );
+  let last = read();
+  return () => {
+    const now = read();
+    const services = Object.values(CONFIGURATIONS).filter((_service, i) => now[i] !== last[i]);
+    last = now;
+    return [...new Set(services)];
+  };
 }
 
 /** Says it beside the results. */

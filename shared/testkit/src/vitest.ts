@@ -27,6 +27,10 @@ export function lesson(...order: string[]) {
       globalSetup: backends.map(at),
       setupFiles: [...backends.map(() => at('problem.ts')), at('explain.ts')],
       sequence: { sequencer: inOrder(order) },
+      // What the apps and the backends read is imported by no test.
+      watchTriggerPatterns: [
+        { pattern: /\/(src\/[^/]+\.ts|[^/]+\.ya?ml)$/, testsToRun: () => order.map((name) => `test/${name}.test.ts`) },
+      ],
       // One trouble at a time.
       ...(isPlayground && { bail: 1, reporters: [checkReporter(json)] }),
     },
