@@ -25,7 +25,7 @@ testMistakes({ at: [TELEMETRY], says: 'no NodeSDK yet' }, [
     file: TELEMETRY,
     from: 'spanProcessors:',
     to: 'spanProcessor:',
-    at: [TELEMETRY, 'spanProcessors'],
+    at: [TELEMETRY, 'spanProcessor:'],
     says: "Did you mean to write 'spanProcessors'",
   },
   { name: 'span.end() forgotten', file: LLM, from: 'span.end();', to: '', at: [LLM], says: 'span.end() is missing' },

@@ -33,7 +33,7 @@ testMistakes({ at: [TELEMETRY, 'ConsoleSpanExporter'], says: 'Replace ConsoleSpa
     file: TELEMETRY,
     from: 'spanProcessors:',
     to: 'spanProcessor:',
-    at: [TELEMETRY, 'spanProcessors'],
+    at: [TELEMETRY, 'spanProcessor:'],
     says: "Did you mean to write 'spanProcessors'",
   },
   {
