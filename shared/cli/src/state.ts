@@ -25,6 +25,8 @@ export type Outcome = {
   total: number;
   /** How many tests were skipped, for which reason. */
   skipped: Record<string, number>;
+  /** The page of a trace that landed, while the backends are kept up. */
+  trace?: string;
   failure?: Failure;
 };
 

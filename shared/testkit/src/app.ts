@@ -19,6 +19,9 @@ export type AppOptions = {
 
 export type App = ReturnType<typeof startApp>;
 
+/** The pages of the traces that the tests of this file have found, in order. */
+export const landed: string[] = [];
+
 /** The apps that the tests of this file have started, in order. */
 export const runs: { stdout: string; stderr: string; isRunning: boolean; exitCode: number | undefined }[] = [];
 

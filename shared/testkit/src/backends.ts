@@ -5,7 +5,7 @@ import * as metrics from '@workshop/backends/prometheus';
 import * as reader from '@workshop/backends/reader';
 import type { Span } from '@workshop/backends/spans';
 import { inject } from 'vitest';
-import { runs } from './app.ts';
+import { landed, runs } from './app.ts';
 import type {} from './setup.ts'; // says what is injected
 
 /** A program that goes on sends its spans every 5 s. */
@@ -45,7 +45,10 @@ export async function findTrace(traceId: string | undefined, count = 1): Promise
   const waited = () => Date.now() - from;
   for (;;) {
     const spans = await findSpans({ traceId });
-    if (spans.length >= count) return spans;
+    if (spans.length >= count) {
+      landed.push(`${tracesUrl}/${localLane ? '#trace=' : 'trace/'}${traceId}`);
+      return spans;
+    }
     const hasEnded = runs.some(({ stdout, isRunning }) => stdout.includes(traceId) && !isRunning);
     if (waited() > (hasEnded ? LATEST_MS : LANDED_TIMEOUT_MS)) throw new Error(await absence(traceId, count, spans));
     await sleep(INTERVAL_MS);

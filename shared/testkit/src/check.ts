@@ -48,7 +48,9 @@ export function checkReporter(json: boolean): Reporter {
       const skipped = skippedOf(tests);
       const passed = tests.filter((test) => test.result().state === 'passed').length;
       const total = tests.filter(({ options }) => options.mode !== 'skip').length + waiting;
-      const outcome: Outcome = { lane, passed, total, skipped, ...(failure && { failure }) };
+      // Its page is there only as long as the backends are.
+      const trace = vitest.config.watch ? tests.findLast((test) => test.meta().trace)?.meta().trace : undefined;
+      const outcome: Outcome = { lane, passed, total, skipped, ...(trace && { trace }), ...(failure && { failure }) };
       keep(vitest.config.root, outcome);
       if (json) console.log(JSON.stringify(outcome, null, 2));
       else print(lastLines(vitest.config.root, outcome));
@@ -95,14 +97,14 @@ function inWords({ test, seen, said, cause }: Failure): string {
   return lines.join('\n');
 }
 
-function lastLines(root: string, { lane, passed, total, skipped, failure }: Outcome): string {
+function lastLines(root: string, { lane, passed, total, skipped, trace, failure }: Outcome): string {
   const waiting = total - passed - 1;
   const dim = (text: string) => styleText('dim', text);
   const count = Object.values(skipped).reduce((sum, tests) => sum + tests, 0);
   return [
     ...(failure && waiting > 0 ? [`  ${dim('..')}    ${waiting} more wait for this one`] : []),
     ...(count > 0 && !failure ? [`  ${dim('--')}    ${count} skipped: ${Object.keys(skipped).join('; ')}`] : []),
-    ...(failure ? help(passed, total) : done(root, lane, total)),
+    ...(failure ? help(passed, total) : done(root, lane, total, trace)),
   ].join('\n');
 }
 
@@ -110,7 +112,7 @@ function help(passed: number, total: number): string[] {
   return [`${passed} of ${total}. npx workshop hint helps. npx workshop check --watch checks again when you save.`];
 }
 
-function done(root: string, lane: Outcome['lane'], total: number): string[] {
+function done(root: string, lane: Outcome['lane'], total: number, trace?: string): string[] {
   const step = Number(readState(root).step.slice(0, 2));
   const proof =
     lane === 'local'
@@ -118,6 +120,7 @@ function done(root: string, lane: Outcome['lane'], total: number): string[] {
       : 'All of it landed.';
   return [
     styleText('green', `${total} of ${total}. ${proof}`),
+    ...(trace ? [`Your trace: ${trace}`] : []),
     'What did you predict? README.md has the answer, under "See it".',
     step < 5 ? `Next: npx workshop begin 0${step + 1}` : 'That was the last step.',
   ];

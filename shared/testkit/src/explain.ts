@@ -4,18 +4,22 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Failure } from '@workshop/cli/state';
 import { afterEach, type TestError } from 'vitest';
-import { runs, stepDir } from './app.ts';
+import { landed, runs, stepDir } from './app.ts';
 import { type Cause, likelyCause, readSources } from './causes.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
     /** Of a test that failed. */
     explanation?: Omit<Failure, 'test'>;
+    /** The page of the last trace that was found. */
+    trace?: string;
   }
 }
 
 afterEach(async ({ task }) => {
   const [error] = task.result?.errors ?? [];
+  const trace = landed.at(-1);
+  if (trace) task.meta.trace = trace;
   if (!error) return;
   const seen = inWords(error);
   const { stdout = '', stderr = '', exitCode } = runs.at(-1) ?? {};
