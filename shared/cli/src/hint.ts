@@ -4,7 +4,9 @@ import { playground } from './playground.ts';
 import { readState, writeState } from './state.ts';
 
 /** A task of a README's Do it: its folded hints, and the diffs of its folded solution. */
-type Task = { hints: string[]; solutions: { file: string; added: string[]; line: number }[] };
+type Task = { hints: string[]; solutions: Solution[] };
+
+type Solution = { file: string; added: string[]; removed: string[]; line: number };
 
 const FOLDED = /<details><summary>(Hint|Solution)<\/summary>\n(.*?)<\/details>/gs;
 const DIFF = /^```diff\n(.*?)^```$/gms;
@@ -15,7 +17,7 @@ export function nextHint(): string {
   const state = readState(playground);
   const cause = state.last?.failure?.cause;
   const red = cause?.at?.split(':')[0];
-  const open = tasks.filter(isOpen);
+  const open = tasks.filter((_task, i) => isOpen(i, tasks));
   const task = open.find(({ solutions }) => solutions.some(({ file }) => file === red)) ?? open[0];
   if (!task && cause) return `The last check says: look at ${cause.at ?? 'your work'}, ${cause.say}`;
   if (!task) return 'Your work has all that the README asks for. npx workshop check says whether it works.';
@@ -42,17 +44,23 @@ function tasksOf(readme: string): Task[] {
   return tasks;
 }
 
-function solutionsOf(text: string, line: number): Task['solutions'] {
+function solutionsOf(text: string, line: number): Solution[] {
   return [...text.matchAll(DIFF)].map(([, diff = '']) => ({
     file: /^\+\+\+ b\/(\S+)/m.exec(diff)?.[1] ?? '',
-    added: [...diff.matchAll(/^\+(?!\+\+ b\/)(.*)$/gm)].map(([, added = '']) => added.trim()).filter(Boolean),
+    added: linesOf(diff, /^\+(?!\+\+ b\/)(.*)$/gm),
+    removed: linesOf(diff, /^-(?!-- )(.*)$/gm),
     line,
   }));
 }
 
-/** Whether something of the task's solution is not in the playground. */
-function isOpen({ solutions }: Task): boolean {
-  return solutions.some(({ file, added }) => {
+function linesOf(diff: string, pattern: RegExp): string[] {
+  return [...diff.matchAll(pattern)].map(([, line = '']) => line.trim()).filter(Boolean);
+}
+
+/** Whether something of the solution of task `i` is not in the playground. What a later task replaces does not count. */
+function isOpen(i: number, tasks: Task[]): boolean {
+  const replaced = new Set(tasks.slice(i + 1).flatMap(({ solutions }) => solutions.flatMap(({ removed }) => removed)));
+  return (tasks[i]?.solutions ?? []).some(({ file, added }) => {
     const path = join(playground, file);
     const lines = new Set(
       existsSync(path)
@@ -61,6 +69,6 @@ function isOpen({ solutions }: Task): boolean {
             .map((line) => line.trim())
         : [],
     );
-    return added.some((line) => !lines.has(line));
+    return added.some((line) => !lines.has(line) && !replaced.has(line));
   });
 }

@@ -224,7 +224,9 @@ function printPlayground(step: Step | undefined, what: string, saved: string | u
   if (isInOld) console.log('Your terminal is still in the one before. The next line takes it to the new one.');
   const folder = isInOld ? playground : relative(typedIn, playground);
   console.log(`\nNext:\n  cd ${/^[\w./\\:-]+$/.test(folder) ? folder : `"${folder}"`}`);
-  if (step) console.log(`  open README.md there and do what it says (the same is in steps/${step.name}/README.md)`);
+  if (!step) return;
+  console.log(`  open README.md there and do what it says (the same is in steps/${step.name}/README.md)`);
+  console.log('  npx workshop check --watch   checks your work whenever you save');
 }
 
 async function printSaved(): Promise<void> {

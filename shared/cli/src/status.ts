@@ -1,6 +1,7 @@
 import { runningHere } from '@workshop/backends/compose';
 import { whyNoEngine } from '@workshop/backends/lane';
-import { stepOf } from './playground.ts';
+import { playground, stepOf } from './playground.ts';
+import { type Outcome, readState } from './state.ts';
 import { steps } from './steps.ts';
 
 /** Says where the attendee is, and what comes next. */
@@ -8,15 +9,31 @@ export async function showStatus(): Promise<void> {
   const step = stepOf();
   const reason = process.env.BACKENDS === 'local' ? 'BACKENDS=local' : await whyNoEngine();
   const running = reason ? [] : await runningHere();
-  const next = step ? steps[steps.indexOf(step) + 1] : steps[0];
+  const last = step && readState(playground).last;
+  const following = step ? steps[steps.indexOf(step) + 1] : steps[0];
+  const isGreen = last && !last.failure;
   console.log(`Step:      ${step ? `${step.name}, in playground/` : 'none yet'}
 Lane:      ${reason ? `local (${reason})` : 'containers'}
 Backends:  ${running.join(', ') || (reason ? 'npx workshop up starts the receiver' : 'none run: npx workshop up starts them')}
+Check:     ${last ? inWords(last) : 'none yet'}
 
 Next:`);
-  if (step) console.log(`  cd playground, do what README.md says, then npm test`);
-  if (next)
+  if (step && !isGreen) {
+    console.log('  cd playground, and do what README.md says');
+    console.log('  npx workshop check --watch   checks your work whenever you save');
+    if (last) console.log('  npx workshop hint            helps');
+  }
+  if (following)
     console.log(
-      `  npx workshop begin ${next.number}   ${step ? 'when you are done' : 'makes playground/, your own folder'}`,
+      `  npx workshop begin ${following.number}        ${step ? 'when all tests pass' : 'makes playground/, your own folder'}`,
     );
+  if (!following && isGreen) console.log('  That was the last step.');
+}
+
+function inWords({ passed, total, failure }: Outcome): string {
+  const count = `${passed} of ${total}`;
+  if (!failure) return count;
+  return [`${count}. FAIL: ${failure.test}`, ...(failure.cause?.at ? [`Look at: ${failure.cause.at}`] : [])].join(
+    '\n           ',
+  );
 }

@@ -18,7 +18,7 @@ test('begin lays down the step, with src/ of the step before, and says what to d
   const { stdout, exitCode } = await run(['begin', '02']);
   expect(exitCode).toBe(0);
   expect(stdout).toContain('playground/ is at the start of step 02.');
-  expect(stdout).toMatch(/Next:\n {2}cd playground\n {2}open README.md/);
+  expect(stdout).toMatch(/Next:\n {2}cd playground\n {2}open README.md.*\n {2}npx workshop check --watch /);
   expect(stdout).not.toContain('\x1b');
 
   expect(await readdir(join(playground, 'src'))).toEqual(['app.ts', 'llm.ts', 'telemetry.ts']);
