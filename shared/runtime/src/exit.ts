@@ -5,7 +5,7 @@ import { onParentEnd } from './parent.ts';
 import { allAnswered, reportLosses } from './report.ts';
 
 const CLEANUP_TIMEOUT_MS = 3_000;
-const FLUSH_TIMEOUT_MS = 2_500;
+const FLUSH_TIMEOUT_MS = 2_000;
 const REPORT_TIMEOUT_MS = 500;
 /** 128 + the signal's number, as shells report it. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
@@ -33,7 +33,7 @@ process.on('uncaughtException', (error) => {
 });
 
 /**
- * Has `lastFlush` run when the program ends, once, for at most 2.5 s and after all that was given to `beforeFlush`. If it
+ * Has `lastFlush` run when the program ends, once, for at most 2 s and after all that was given to `beforeFlush`. If it
  * rejects or takes longer, that is reported, and the exit code stays the same.
  */
 export function onExit(lastFlush: () => Promise<unknown>): void {

@@ -17,12 +17,19 @@ export type Trouble = {
 };
 
 /** What a request holds: spans, data points of metrics, or log records. */
-export type Items = { signal?: string; item?: string; count: number };
+export type Items = {
+  signal?: string;
+  item?: string;
+  count: number;
+  /** Whether some metrics hold only what is new: later ones do not say it again. */
+  isDelta?: boolean;
+};
 
 const CHECK_ENDPOINT = 'Is it an OTLP receiver? Check OTEL_EXPORTER_OTLP_ENDPOINT.';
 /** What the exporters retry. */
 const RETRIED_STATUSES = [429, 502, 503, 504];
 const RETRIED_CODES = ['ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENETUNREACH', 'EHOSTUNREACH', 'EAI_AGAIN', 'ENOTFOUND'];
+const DELTA = 1;
 const MAX_MESSAGE_LENGTH = 200;
 
 /** The keys that hold items in OTLP/JSON. Names that a program chooses are values there, never keys. */
@@ -33,7 +40,7 @@ export const ITEMS = {
 };
 
 export const noAnswer: Trouble = {
-  kind: 'connection',
+  kind: 'no answer',
   reason: 'no answer',
   advice: 'Does it run?',
   isRetried: true,
@@ -44,10 +51,17 @@ export const noAnswer: Trouble = {
 export function itemsIn(body: string): Items {
   let items: Items = { count: 0 };
   parse(body, (key, value) => {
+    if (key === 'aggregationTemporality' && value === DELTA) items.isDelta = true;
     if (!(key in ITEMS)) return value;
-    items = { ...ITEMS[key as keyof typeof ITEMS], count: items.count + value.length };
+    items = { ...items, ...ITEMS[key as keyof typeof ITEMS], count: items.count + value.length };
   });
   return items;
+}
+
+/** The signal of a request of which perhaps only the first part, `start`, is there. */
+export function signalAt(start: string): string | undefined {
+  const kind = /^\{"resource(Spans|Metrics|Logs)"/.exec(start)?.[1];
+  return kind && { Spans: ITEMS.spans, Metrics: ITEMS.dataPoints, Logs: ITEMS.logRecords }[kind]?.signal;
 }
 
 /** What is wrong when there is no answer. */
@@ -100,7 +114,7 @@ export function answerTrouble({ statusCode = 0, complete }: IncomingMessage, bod
 
 function statusAdvice(status: number): string {
   if (status === 401 || status === 403) return 'Check the credentials in OTEL_EXPORTER_OTLP_HEADERS.';
-  if (status === 413) return 'Send smaller batches: set maxExportBatchSize.';
+  if (status === 413) return 'Send smaller batches: set maxExportBatchSize of the processor or metric reader.';
   if (status === 429) return 'Send less, or wait.';
   if (status >= 500) return "Read the receiver's log.";
   return CHECK_ENDPOINT;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-const INTERVAL_MS = 500;
+const INTERVAL_MS = 250;
 
 /**
  * Calls `then` when the npm that runs this program has ended. A signal to npm alone does not always reach this program,

@@ -55,7 +55,8 @@ export async function runPrompt(ask: Ask, traceLink?: TraceLink): Promise<never>
       await showTrace(traceId, spans.isSampled);
       return true;
     } catch (error) {
-      if (error instanceof LlmError) console.error(`No reply (${error.type}): ${error.message}`);
+      const isAsked = !process.stdout.errored; // otherwise it was cancelled because nobody reads the reply
+      if (error instanceof LlmError && isAsked) console.error(`No reply (${error.type}): ${error.message}`);
       await showTrace((error as { traceId?: string }).traceId, spans.isSampled);
       if (!(error instanceof LlmError)) throw error;
       return false;

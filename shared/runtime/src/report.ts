@@ -6,16 +6,26 @@ import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { gunzipSync } from 'node:zlib';
-import { answerTrouble, connectionTrouble, ITEMS, type Items, itemsIn, noAnswer, type Trouble } from './otlp.ts';
+import { constants, gunzipSync } from 'node:zlib';
+import {
+  answerTrouble,
+  connectionTrouble,
+  ITEMS,
+  type Items,
+  itemsIn,
+  noAnswer,
+  signalAt,
+  type Trouble,
+} from './otlp.ts';
 import { dropped } from './queue.ts';
 import { printable } from './text.ts';
 
 /** Exporters try again: what arrives by then, as after a restart of the receiver, is not worth a line. */
 const PATIENCE_MS = 2_000;
 
-type Sent = { address: string; body: () => Promise<Buffer> };
+type Sent = { address: string; body: () => Promise<Buffer>; start: () => string };
 type Loss = Trouble & Items & { address: string };
+type Complaint = Pick<Loss, 'address' | 'kind' | 'reason' | 'advice'> & { signal?: string | undefined };
 
 /** Requests without an answer yet. */
 const open = new Map<Sent, Promise<void>>();
@@ -26,8 +36,10 @@ const told = new Set<string>();
 subscribe('http.client.request.created', (message) => {
   const { request } = message as { request: ClientRequest };
   if (!String(request.getHeader('user-agent')).includes('OTel-OTLP-Exporter')) return;
-  const sent = { address: addressOf(request), body: bodyOf(request) };
+  const sent = { address: addressOf(request), ...bodyOf(request) };
+  const waiting = setTimeout(() => tell({ ...noAnswer, ...sent, signal: signalAt(sent.start()) }), PATIENCE_MS).unref();
   const settled = troubleOf(request)
+    .finally(() => clearTimeout(waiting))
     .then((trouble) => settle(sent, trouble))
     .finally(() => open.delete(sent));
   open.set(sent, settled);
@@ -61,17 +73,24 @@ async function settle({ address, body }: Sent, trouble: Trouble | undefined): Pr
   if (!trouble && lost.size === 0) return;
   const bytes = await body();
   const id = hash('sha256', bytes);
-  if (!trouble) return void lost.delete(id);
   const items = lost.get(id) ?? itemsIn(bytes.toString());
+  if (!trouble) return arrived(id, address, items);
   lost.set(id, { ...items, ...trouble, address, count: trouble.rejected ?? items.count });
   const tellOfIt = () => tell(lost.get(id));
   if (trouble.isRetried) setTimeout(tellOfIt, PATIENCE_MS).unref();
   else tellOfIt();
 }
 
-function tell(loss: Loss | undefined): void {
-  if (!loss) return;
-  const { address, kind, signal, reason, advice } = loss;
+/** Metrics are cumulative, unless their temporality is delta: these say what earlier ones would have said. */
+function arrived(id: string, address: string, { item }: Items): void {
+  lost.delete(id);
+  if (item !== ITEMS.dataPoints.item) return;
+  for (const [key, loss] of lost) if (loss.item === item && loss.address === address && !loss.isDelta) lost.delete(key);
+}
+
+function tell(complaint: Complaint | undefined): void {
+  if (!complaint) return;
+  const { address, kind, signal, reason, advice } = complaint;
   const key = [address, signal, kind].join(' ');
   if (told.has(key)) return;
   told.add(key);
@@ -91,23 +110,30 @@ function troubleOf(request: ClientRequest): Promise<Trouble | undefined> {
   });
 }
 
-/** Keeps what is piped into a request, by reference. A request that failed has not read it to its end. */
-function bodyOf(request: ClientRequest): Sent['body'] {
+/**
+ * Keeps what is piped into a request, by reference. A request that failed has not read it to its end: `body` does. `start`
+ * is what is there by now.
+ */
+function bodyOf(request: ClientRequest): Pick<Sent, 'body' | 'start'> {
   const { promise, resolve } = Promise.withResolvers<Readable>();
   const chunks: Buffer[] = [];
   request.once('pipe', (source: Readable) => {
     source.on('data', (chunk) => chunks.push(chunk));
     resolve(source);
   });
-  return async () => {
+  const unzipped = (finishFlush?: number) => {
+    const bytes = Buffer.concat(chunks);
+    return request.getHeader('content-encoding') === 'gzip' ? gunzipSync(bytes, { finishFlush }) : bytes;
+  };
+  const body = async () => {
     const source = await promise;
     if (!source.closed) {
       source.unpipe(request).resume();
       await once(source, 'close');
     }
-    const bytes = Buffer.concat(chunks);
-    return request.getHeader('content-encoding') === 'gzip' ? gunzipSync(bytes) : bytes;
+    return unzipped();
   };
+  return { body, start: () => unzipped(constants.Z_SYNC_FLUSH).toString() };
 }
 
 /** The code alone if there is one: the message of an invalid header quotes it. */

@@ -12,6 +12,8 @@ import { beforeFlush, exit } from './exit.ts';
 import { logsLink, traceLink } from './trace-link.ts';
 
 const GRACE_MS = 2_000;
+/** For the answer to what has just been aborted. */
+const LAST_GRACE_MS = 250;
 const MAX_QUESTION_LENGTH = 4_000;
 const EXPECTED = 'Send JSON like {"question": "What is a trace?"}, with the header content-type: application/json.';
 
@@ -115,7 +117,7 @@ export function serve(app: Express, port: number): void {
     server.close();
     await Promise.race([closed, sleep(GRACE_MS)]);
     stop.abort();
-    await Promise.race([closed, sleep(GRACE_MS / 4)]);
+    await Promise.race([closed, sleep(LAST_GRACE_MS)]);
     server.closeAllConnections();
   });
 }

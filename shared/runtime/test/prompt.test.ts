@@ -30,6 +30,7 @@ test.skipIf(!existsSync('/dev/full'))('nor when the output cannot be written (Li
   const { stderr, exitCode } = await start({ stdout: openSync('/dev/full', 'w') });
   expect(exitCode).toBe(1);
   expect(asked(stderr) ?? 0).toBeLessThan(100);
+  expect(stderr).not.toContain('No reply');
   expect(stderr.trimEnd().split('\n').at(-1)).toBe('The output could not be written (ENOSPC).');
 });
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -50,7 +50,7 @@ test.each([
   [401, 'Check the credentials in OTEL_EXPORTER_OTLP_HEADERS.'],
   [403, 'Check the credentials in OTEL_EXPORTER_OTLP_HEADERS.'],
   [404, 'Is it an OTLP receiver? Check OTEL_EXPORTER_OTLP_ENDPOINT.'],
-  [413, 'Send smaller batches: set maxExportBatchSize.'],
+  [413, 'Send smaller batches: set maxExportBatchSize of the processor or metric reader.'],
   [429, 'Send less, or wait.'],
   [500, "Read the receiver's log."],
   [503, "Read the receiver's log."],
@@ -95,7 +95,7 @@ test('accepted and never answered: the flush is cut, and what was lost is a gues
       server.url,
       'no answer). Does it run?',
       'Lost: up to 1000 spans, up to 1 data point, up to 1 log record.',
-    ).toSpliced(1, 0, 'Telemetry was not flushed within 2.5 s.'),
+    ).toSpliced(1, 0, 'Telemetry was not flushed within 2 s.'),
   ]);
 });
 
@@ -153,6 +153,8 @@ test('an address of its own is named, without user name, password and query; wha
 test('one address for all signals: a line for each', async () => {
   const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1/?key=hunter2' });
   expect(said).toHaveLength(4);
+  for (const signal of ['traces', 'metrics', 'log records'])
+    expect(said.join()).toContain(` (${signal}: ECONNREFUSED)`);
   expect(said.join()).not.toContain('hunter2');
 });
 
@@ -222,11 +224,58 @@ test('a receiver that does not run is reported while the program goes on', async
   program.stdin.end();
   const end = (await program).stderr.slice(before).trim();
   // The exporter of metrics has no short time limit.
-  expect(end).toMatch(/^(Telemetry was not flushed within 2\.5 s\.\n)?Lost: 1 span, \d+ data points, 1 log record\.$/);
+  expect(end).toMatch(/^(Telemetry was not flushed within 2 s\.\n)?Lost: 1 span, \d+ data points, 1 log record\.$/);
 });
 
 test('a flush that fails or never ends by itself is reported too', async () => {
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1' };
   expect(await reports(env, ['bug'])).toEqual(['Telemetry was not flushed: a bug']);
-  expect(await reports(env, ['stuck'])).toContain('Telemetry was not flushed within 2.5 s.');
+  expect(await reports(env, ['stuck'])).toContain('Telemetry was not flushed within 2 s.');
+});
+
+test.each(['none', 'gzip'])(
+  'accepted and never answered: said while the program runs, not counted before it fails (compression %s)',
+  async (how) => {
+    let waiting: ServerResponse[] | undefined = [];
+    await using server = await serve((_request, response) => waiting?.push(response) ?? response.end('{}'));
+    // An address of its own, whose path names no signal.
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: server.url,
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${server.url}/here`,
+      OTEL_EXPORTER_OTLP_COMPRESSION: how,
+    };
+    const program = start(env);
+    let stderr = '';
+    program.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const line = `Telemetry was not sent to ${server.url}/here (metrics: no answer). Does it run?\n`;
+    // The exporter of metrics gives up after 10 s.
+    await expect.poll(() => stderr, { timeout: 8_000 }).toContain(line);
+    for (const response of waiting) response.end('{}');
+    waiting = undefined;
+    program.stdin.end();
+    const { stderr: all } = await program;
+    expect(all).not.toContain('data point');
+    expect(all.split(line)).toHaveLength(2);
+  },
+);
+
+test.each([
+  ['cumulative', 'made up for by the next ones', ''],
+  ['delta', 'lost', ' 1 data point,'],
+])('%s metrics that did not arrive are %s', async (temporality, _what, counted) => {
+  let exports = 0;
+  await using server = await serve(({ url }, response) => {
+    if (url === '/v1/metrics') exports += 1;
+    response.writeHead(url === '/v1/metrics' && exports > 1 ? 200 : 401).end('{}');
+  });
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: server.url,
+    OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: temporality,
+  };
+  const program = start(env, ['steady']);
+  await expect.poll(() => exports, { timeout: 15_000 }).toBeGreaterThan(1);
+  program.stdin.end();
+  expect((await program).stderr).toContain(`Lost: 1 span,${counted} 1 log record.`);
 });
