@@ -1,11 +1,11 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { layDown } from '@workshop/cli/begin';
 import { writeState } from '@workshop/cli/state';
-import { findStep, root } from '@workshop/cli/steps';
+import { findStep, type Step } from '@workshop/cli/steps';
 import { execa } from 'execa';
 import { describe, expect, inject, test } from 'vitest';
 import { stepDir } from './app.ts';
+import { makePlayground } from './playground.ts';
 import { edit } from './readme.ts';
 
 /** What an attendee must read, and nothing else. */
@@ -26,7 +26,7 @@ export type Mistake = Message & {
   containers?: boolean;
 };
 
-const step = findStep(basename(stepDir));
+const step = findStep(basename(stepDir)) as Step;
 const lane = inject('backends')?.lane;
 
 /**
@@ -36,14 +36,14 @@ const lane = inject('backends')?.lane;
 export function testMistakes(untouched: Message, mistakes: Mistake[]): void {
   describe.concurrent('what an attendee reads', () => {
     test('before anything is done', async () => {
-      await using playground = await makePlayground(false);
+      await using playground = await makePlayground(step, false);
       await expectMessage(playground.dir, untouched);
     });
 
     for (const { name, file, from, to, containers, ...message } of mistakes) {
       const why = containers ? ' (local lane: only real backends find it)' : '';
       test.skipIf(containers && lane === 'local')(`after a mistake: ${name}${why}`, async () => {
-        await using playground = await makePlayground(true);
+        await using playground = await makePlayground(step, true);
         await edit(join(playground.dir, file), from, to);
         await expectMessage(playground.dir, message);
       });
@@ -63,17 +63,9 @@ async function expectMessage(dir: string, { at: [file, text], says }: Message): 
   if (text) expect(lines[Number(line) - 1]).toContain(text);
 }
 
-/** Makes what `workshop begin` makes, beside the attendee's. Removed by `await using`. */
-async function makePlayground(solved: boolean) {
-  if (!step) throw new Error(`${stepDir} is no step.`);
-  const dir = await mkdtemp(join(root, '.copy-'));
-  await layDown(step, dir, solved);
-  writeState(dir, { step: step.number });
-  return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
-}
-
-/** Runs the lesson's tests in a playground, in the lane at hand. */
+/** Runs the lesson's tests in a playground as `workshop check` does, in the lane at hand. */
 async function check(dir: string) {
+  writeState(dir, { step: step.number });
   const env = { BACKENDS: lane, NO_COLOR: '1', FORCE_COLOR: '0' };
   return execa('vitest', ['run'], { cwd: dir, preferLocal: true, env, all: true, reject: false });
 }

@@ -27,6 +27,8 @@ export function lesson(...order: string[]) {
       globalSetup: backends.map(at),
       setupFiles: [...backends.map(() => at('problem.ts')), at('explain.ts')],
       sequence: { sequencer: inOrder(order) },
+      // `npm run prove` proves that it is true of these, and of no other.
+      tags: [{ name: 'holds-before', description: 'passes on what the attendee begins with, too' }],
       // What the apps and the backends read is imported by no test.
       watchTriggerPatterns: [
         { pattern: /\/(src\/[^/]+\.ts|[^/]+\.ya?ml)$/, testsToRun: () => order.map((name) => `test/${name}.test.ts`) },

@@ -16,7 +16,7 @@ beforeAll(async () => {
   run = await runApp([QUESTION], { env: { LLM_LATENCY_MS: '700' } });
 });
 
-test('the program starts and answers', () => {
+test('the program starts and answers', { tags: 'holds-before' }, () => {
   expectAnswer(run, QUESTION);
   expect(repliesIn(run.stdout)).toEqual([
     { query: QUESTION, joke: expect.any(String), text: expect.stringContaining('Tokyo'), question: expect.any(String) },
@@ -38,7 +38,7 @@ test('a question becomes one span on the console', () => {
   expect(run.stdout, 'What stands under the reply').toContain(`Trace: ${spans[0]?.traceId}`);
 });
 
-test('the system and the human message are shown before the reply', () => {
+test('the system and the human message are shown before the reply', { tags: 'holds-before' }, () => {
   expect(run.stdout).toMatch(/^System: .*```markdown.*\nHuman: What is the biggest capital city in Asia\?\n.*"joke"/s);
 });
 
@@ -168,4 +168,4 @@ test('nothing is sent anywhere', async () => {
   expect(sent, `${sent} request(s) were sent to a collector, which step 01 does not have`).toBe(0);
 });
 
-test('TypeScript knows every name in src/', expectKnownNames);
+test('TypeScript knows every name in src/', { tags: 'holds-before' }, expectKnownNames);

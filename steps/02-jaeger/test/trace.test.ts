@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 afterAll(() => running[Symbol.asyncDispose]());
 
-test('the program starts and answers', () => {
+test('the program starts and answers', { tags: 'holds-before' }, () => {
   expectAnswer(run, QUESTION);
 });
 
@@ -107,4 +107,4 @@ test('spans are sent every 5 seconds, while the program goes on', async () => {
   expect(running.isRunning).toBe(true);
 });
 
-test('TypeScript knows every name in src/', expectKnownNames);
+test('TypeScript knows every name in src/', { tags: 'holds-before' }, expectKnownNames);

@@ -35,7 +35,7 @@ afterAll(async () => {
   await provider[Symbol.asyncDispose]();
 });
 
-test('the program starts and answers', async () => {
+test('the program starts and answers', { tags: 'holds-before' }, async () => {
   app.type('good\n'.repeat(GOOD) + 'bad\n'.repeat(BAD));
   await app.shows(new RegExp(`(^Trace: .*){${GOOD + BAD}}`, 'ms'));
 });
@@ -94,7 +94,7 @@ test('a port that is taken: the app says which, how to choose another, and does 
   expect(exitCode).toBe(1);
 });
 
-test('TypeScript knows every name in src/', expectKnownNames);
+test('TypeScript knows every name in src/', { tags: 'holds-before' }, expectKnownNames);
 
 describe.skipIf(localLane)('in Prometheus (local lane: there is none)', () => {
   test('the app is a target, and it is up', async () => {

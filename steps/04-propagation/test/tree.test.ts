@@ -21,7 +21,7 @@ let spans: Span[];
 
 afterAll(() => services?.[Symbol.asyncDispose]());
 
-test('both services start, and answer', async () => {
+test('both services start, and answer', { tags: 'holds-before' }, async () => {
   services = await startServices({ scraped: true });
   for (const url of [services.url, services.backendUrl]) await fetch(`${url}/health`);
   await expectMetricsPage();
@@ -85,7 +85,7 @@ test('the metrics of the two services are told apart', async () => {
   expect(await promQl('up == 1')).toHaveLength(2);
 });
 
-test('TypeScript knows every name in src/', expectKnownNames);
+test('TypeScript knows every name in src/', { tags: 'holds-before' }, expectKnownNames);
 
 function describe({ resource, kind, name }: Span): string {
   return `${resource['service.name']} ${kind} ${name}`;

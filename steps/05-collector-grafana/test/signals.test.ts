@@ -35,7 +35,7 @@ afterAll(async () => {
   await provider[Symbol.asyncDispose]();
 });
 
-test('both services start, and answer', async () => {
+test('both services start, and answer', { tags: 'holds-before' }, async () => {
   services = await startServices({ env: { ...provider.env, LLM_MODEL: model } });
   // Before the questions: what they leave would be there by the time those have landed.
   for (const url of [services.url, services.backendUrl]) await fetch(`${url}/health`);
@@ -47,7 +47,7 @@ test('both services start, and answer', async () => {
   await services.app.ended;
 });
 
-test('traces: one question is one trace through both services', async () => {
+test('traces: one question is one trace through both services', { tags: 'holds-before' }, async () => {
   const spans = await findTrace(answered.body.traceId, 5);
 
   const byParent = (parent: Span | undefined) => spans.filter(({ parentSpanId }) => parentSpanId === parent?.spanId);
@@ -184,7 +184,7 @@ test.skipIf(localLane)('health checks are dropped by the Collector (local lane: 
   expect(await findSeries('http_server_request_duration_seconds_count', { http_route: '/health' })).toEqual([]);
 });
 
-test('TypeScript knows every name in src/', expectKnownNames);
+test('TypeScript knows every name in src/', { tags: 'holds-before' }, expectKnownNames);
 
 /** Sends a log record of each severity, later than those of the batch before. */
 async function sendRecords(service: string, severities: string[], batch: number): Promise<void> {

@@ -1,0 +1,14 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { layDown } from '@workshop/cli/begin';
+import { root, type Step } from '@workshop/cli/steps';
+
+/**
+ * Makes what `workshop begin` makes, beside the attendee's, or with `solved` the solution. Without the file that says how
+ * far it is: its tests do not stop at the first that fails. Removed by `await using`.
+ */
+export async function makePlayground(step: Step, solved: boolean) {
+  const dir = await mkdtemp(join(root, '.copy-'));
+  await layDown(step, dir, solved);
+  return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
+}

@@ -1,0 +1,79 @@
+// `npm run prove`, or of one step `npm run prove 02`: that a lesson's tests fail on what an attendee begins with, and pass
+// on the solution. A test that passes on both must carry the tag `holds-before`, and no other test may.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findStep, type Step, steps } from '@workshop/cli/steps';
+import { cleanEnv } from '@workshop/testkit/app';
+import { makePlayground } from '@workshop/testkit/playground';
+import { execa } from 'execa';
+import { markdownTable } from 'markdown-table';
+
+/** Of one test. The tests' own waits are shorter: 10 s for a trace that never comes. */
+const LIMIT_S = 20;
+
+type Result = { fullName: string; status: string; tags: string[]; failureMessages: string[] };
+
+// vitest gets a terminal's Ctrl-C too, and takes its backends down. What is left is to remove the playground.
+process.on('SIGINT', () => {});
+const wanted = process.argv.slice(2).map(toStep);
+console.log(`Each lesson twice: on its start, and on its solution. A test has ${LIMIT_S} s.`);
+const rows: string[][] = [];
+const problems: string[] = [];
+for (const step of wanted.length > 0 ? wanted : steps) {
+  const start = new Map((await results(step, false)).map((result) => [result.fullName, result]));
+  const tests = (await results(step, true)).filter(({ status }) => status !== 'skipped');
+  const passed = tests.filter(({ status }) => status === 'passed');
+  const both = passed.filter(({ fullName }) => start.get(fullName)?.status === 'passed');
+  const counts = [tests.length, tests.length - both.length, both.length, passed.length];
+  rows.push([step.name, ...counts.map(String)]);
+  for (const test of tests) {
+    const problem = problemOf(test, both.includes(test), start.get(test.fullName));
+    if (problem) problems.push(`${step.name}: "${test.fullName}" ${problem}`);
+  }
+}
+const header = ['step', 'tests', 'fail on the start', 'pass on both', 'pass on the solution'];
+console.log(`\n${markdownTable([header, ...rows], { align: ['l', 'r', 'r', 'r', 'r'] })}\n`);
+console.log(problems.length > 0 ? problems.join('\n') : 'Nobody finishes by doing nothing, and everybody can finish.');
+process.exitCode = problems.length > 0 ? 1 : 0;
+
+/** What is wrong with a test that was run on both. */
+function problemOf({ status, tags, failureMessages }: Result, holdsBefore: boolean, onStart?: Result) {
+  if (status !== 'passed') return `fails on the solution: ${failureMessages[0] ?? 'it did not run'}`;
+  const isMarked = tags.includes('holds-before');
+  if (holdsBefore && !isMarked)
+    return "passes before anything is done. If that is right, tag it: { tags: 'holds-before' }";
+  if (isMarked && !holdsBefore)
+    return `has the tag holds-before, and fails on the start: ${onStart?.failureMessages[0] ?? 'it did not run'}`;
+  return undefined;
+}
+
+/** Runs all tests of a lesson on what `workshop begin` makes, or on the solution. */
+async function results(step: Step, solved: boolean): Promise<Result[]> {
+  const what = `${step.name}: its ${solved ? 'solution' : 'start'}`;
+  console.error(`${what}, up to a minute ...`);
+  await using playground = await makePlayground(step, solved);
+  const file = join(playground.dir, 'results.json');
+  const args = ['run', '--reporter=json', `--outputFile=${file}`, `--testTimeout=${LIMIT_S * 1000}`];
+  const { all } = await execa('vitest', args, {
+    cwd: playground.dir,
+    env: cleanEnv(),
+    extendEnv: false,
+    preferLocal: true,
+    localDir: import.meta.dirname,
+    all: true,
+    reject: false,
+    forceKillAfterDelay: false,
+  });
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new Error(`${what}: the tests did not run to their end. They printed:\n${all}`);
+  });
+  const { testResults } = JSON.parse(text) as { testResults: { assertionResults: Result[]; message: string }[] };
+  return testResults.flatMap(({ assertionResults }) => assertionResults);
+}
+
+function toStep(text: string): Step {
+  const step = findStep(text);
+  if (step) return step;
+  console.error(`There is no step ${text}. Usage: npm run prove, or of one step: npm run prove 02`);
+  process.exit(2);
+}
