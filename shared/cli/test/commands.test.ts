@@ -52,7 +52,7 @@ describe('without a command', () => {
     await run(['begin', '02']);
     const { stdout, exitCode } = await status();
     expect(stdout).toMatch(/^Step: +02-jaeger.*\nLane: +local \(BACKENDS=local\)\n/);
-    expect(stdout).toMatch(/Next:\n.*README\.md\n.*check --watch.*\n {2}npx workshop begin 03/);
+    expect(stdout).toMatch(/Next:\n.*README\.md.*\n.*check --watch.*\n {2}npx workshop begin 03/);
     expect(stdout).not.toContain('\x1b');
     expect(exitCode).toBe(0);
   });
