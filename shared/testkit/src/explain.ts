@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import type { Failure } from '@workshop/cli/state';
 import { afterEach, type TestError } from 'vitest';
 import { landed, runs, stepDir } from './app.ts';

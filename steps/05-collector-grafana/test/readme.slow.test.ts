@@ -27,7 +27,7 @@ describe("this step's test fails", () => {
   test.skipIf(localLane)('without the filter: it shows the health checks (local lane: no Collector)', async () => {
     await using broken = await copyStep(step);
     await edit(join(broken.dir, 'collector.yaml'), /, filter\/health/g, '');
-    const { exitCode, all } = await runTests(step, broken.dir, '^(traces|health checks)');
+    const { exitCode, all } = await runTests(step, broken.dir, '^(both services|traces|health checks)');
     expect(exitCode).toBe(1);
     expect(all).toContain('frontend SERVER GET /health');
   });
