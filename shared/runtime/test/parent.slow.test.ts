@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, open, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { freePortPair } from '@workshop/backends/ports';
 import { cleanEnv } from '@workshop/testkit/app';
+import { startProvider } from '@workshop/testkit/provider';
 import { execa } from 'execa';
 import getPort from 'get-port';
 import { describe, expect, test } from 'vitest';
@@ -34,10 +38,44 @@ describe.skipIf(process.platform === 'win32')('all that `npm start` has started 
     await expect.poll(() => app.processes(), { timeout: 5_000, interval: 250 }).toEqual([]);
     expect(app.stderr, 'it was told to end: that is no news').not.toContain('has ended');
   });
+
+  test.each([['04-propagation'], ['05-collector-grafana']])(
+    'also while neither the model nor the receiver of the telemetry answers: SIGTERM to npm alone in %s',
+    async (step) => {
+      await using provider = await startProvider(() => {});
+      await using silent = createServer(() => {}).listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      const { port } = silent.address() as AddressInfo;
+      const [frontend, backend] = [await getPort(), await getPort()];
+      await using app = await start(step, {
+        ...provider.env,
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+        FRONTEND_PORT: String(frontend),
+        BACKEND_PORT: String(backend),
+        BACKEND_URL: `http://localhost:${backend}`,
+      });
+      const question = {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"question":"What is a trace?"}',
+      };
+      fetch(`http://localhost:${frontend}/ask`, question).catch(() => {});
+      await expect.poll(() => provider.requests, { timeout: 10_000 }).toHaveLength(1);
+      const npm = (await app.processes()).find(({ args }) => NPM.test(args));
+      process.kill(Number(npm?.pid), 'SIGTERM');
+      const told = Date.now();
+
+      await expect.poll(() => app.processes(), { timeout: 15_000, interval: 100 }).toEqual([]);
+      const seconds = (Date.now() - told) / 1000;
+      silent.closeAllConnections();
+      // 5 s at most is the aim; a busy machine takes a little more.
+      expect(seconds, 'seconds from the signal to the end of all').toBeLessThan(6);
+    },
+  );
 });
 
 /** `npm start` in a step, when the step is ready for questions. Its stdin stays open, as a terminal does when npm is killed. */
-async function start(step: string) {
+async function start(step: string, settings: NodeJS.ProcessEnv = {}) {
   const fifo = join(await mkdtemp(join(tmpdir(), 'workshop-')), 'stdin');
   await execa('mkfifo', [fifo]);
   const stdin = await open(fifo, 'r+');
@@ -49,6 +87,7 @@ async function start(step: string) {
       OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePortPair()),
       FRONTEND_PORT: '0',
       BACKEND_PORT: '0',
+      ...settings,
     },
     stdio: [stdin.fd, 'pipe', 'pipe'],
   });
