@@ -36,7 +36,7 @@ async function causesOf(dir: string): Promise<Cause[]> {
 
 /** An error's message, and of what differs the lines that do. */
 function inWords({ message, diff }: TestError): string {
-  const lines = (diff ?? '')
+  const lines = stripVTControlCharacters(diff ?? '')
     .split('\n')
     .filter((line) => /^[-+] +\S/.test(line) && !/^[-+] (Expected|Received)$/.test(line));
   const of = (sign: string) => lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(1).trim());
