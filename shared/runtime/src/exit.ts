@@ -14,7 +14,7 @@ const cleanups: (() => Promise<unknown>)[] = [];
 let flush: () => Promise<unknown> = async () => {};
 let exiting: Promise<never> | undefined;
 /** Why output was not written, as when the disk is full. */
-let outputError: string | undefined;
+export let outputError: string | undefined;
 
 process.once('beforeExit', (code) => exit(code));
 for (const [signal, code] of Object.entries(EXIT_CODES)) process.on(signal, () => exit(code));

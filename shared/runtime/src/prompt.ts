@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { LlmError, type Reply, systemPrompt } from '@workshop/llm';
 import { readArguments } from './arguments.ts';
-import { beforeFlush, exit } from './exit.ts';
+import { beforeFlush, exit, outputError } from './exit.ts';
 import { noteSpans } from './sampled.ts';
 import { settingsHelp } from './settings.ts';
 import { printable } from './text.ts';
@@ -55,8 +55,7 @@ export async function runPrompt(ask: Ask, traceLink?: TraceLink): Promise<never>
       await showTrace(traceId, spans.isSampled);
       return true;
     } catch (error) {
-      const isAsked = !process.stdout.errored; // otherwise it was cancelled because nobody reads the reply
-      if (error instanceof LlmError && isAsked) console.error(`No reply (${error.type}): ${error.message}`);
+      if (error instanceof LlmError && !outputError) console.error(`No reply (${error.type}): ${error.message}`);
       await showTrace((error as { traceId?: string }).traceId, spans.isSampled);
       if (!(error instanceof LlmError)) throw error;
       return false;
