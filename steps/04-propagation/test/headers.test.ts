@@ -67,7 +67,9 @@ describe('from service to service', () => {
   });
 });
 
-test('to the model no context travels: not on retries, not when unsampled, not from baggage', async () => {
+test('to the model no context travels: not on retries, not when unsampled, not from baggage', {
+  tags: 'holds-before',
+}, async () => {
   let requests = 0;
   await using provider = await startProvider((_request, response) => {
     requests += 1;

@@ -70,7 +70,7 @@ test('health checks and scrapes make no spans', async () => {
   expect(all.map(describe)).not.toContainEqual(expect.stringMatching(/GET|health|metrics/));
 });
 
-test('the metrics of the two services are told apart', async () => {
+test('the metrics of the two services are told apart', { tags: 'holds-before' }, async () => {
   const counts = () => findSeries('gen_ai_client_operation_duration_count', localLane ? {} : { job: 'backend' });
   if (localLane) {
     // The frontend serves on the first port, the backend on the next; the calls are the backend's.
