@@ -13,28 +13,38 @@ const LIMIT_S = 20;
 
 type Result = { fullName: string; status: string; tags: string[]; failureMessages: string[] };
 
-// vitest gets a terminal's Ctrl-C too, and takes its backends down. What is left is to remove the playground.
-process.on('SIGINT', () => {});
+// Whoever ends it ends the tests, and the playground is removed.
+const ended = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ended.abort('Interrupted.'));
 const wanted = process.argv.slice(2).map(toStep);
 console.log(`Each lesson twice: on its start, and on its solution. A test has ${LIMIT_S} s.`);
 const rows: string[][] = [];
 const problems: string[] = [];
-for (const step of wanted.length > 0 ? wanted : steps) {
-  const start = new Map((await results(step, false)).map((result) => [result.fullName, result]));
-  const tests = (await results(step, true)).filter(({ status }) => status !== 'skipped');
-  const passed = tests.filter(({ status }) => status === 'passed');
-  const both = passed.filter(({ fullName }) => start.get(fullName)?.status === 'passed');
-  const counts = [tests.length, tests.length - both.length, both.length, passed.length];
-  rows.push([step.name, ...counts.map(String)]);
-  for (const test of tests) {
-    const problem = problemOf(test, both.includes(test), start.get(test.fullName));
-    if (problem) problems.push(`${step.name}: "${test.fullName}" ${problem}`);
-  }
+try {
+  for (const step of wanted.length > 0 ? wanted : steps) await prove(step);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
 }
 const header = ['step', 'tests', 'fail on the start', 'pass on both', 'pass on the solution'];
 console.log(`\n${markdownTable([header, ...rows], { align: ['l', 'r', 'r', 'r', 'r'] })}\n`);
 console.log(problems.length > 0 ? problems.join('\n') : 'Nobody finishes by doing nothing, and everybody can finish.');
 process.exitCode = problems.length > 0 ? 1 : 0;
+
+/** Adds a step's row to the table, and what is wrong to the problems. */
+async function prove(step: Step): Promise<void> {
+  const start = new Map((await results(step, false)).map((result) => [result.fullName, result]));
+  const tests = (await results(step, true)).filter(({ status }) => status !== 'skipped');
+  const passed = tests.filter(({ status }) => status === 'passed');
+  const passesOnStart = ({ fullName }: Result) => start.get(fullName)?.status === 'passed';
+  const failed = tests.filter((test) => !passesOnStart(test));
+  const counts = [tests.length, failed.length, passed.filter(passesOnStart).length, passed.length];
+  rows.push([step.name, ...counts.map(String)]);
+  for (const test of tests) {
+    const problem = problemOf(test, passesOnStart(test), start.get(test.fullName));
+    if (problem) problems.push(`${step.name}: "${test.fullName}" ${problem}`);
+  }
+}
 
 /** What is wrong with a test that was run on both. */
 function problemOf({ status, tags, failureMessages }: Result, holdsBefore: boolean, onStart?: Result) {
@@ -54,7 +64,7 @@ async function results(step: Step, solved: boolean): Promise<Result[]> {
   await using playground = await makePlayground(step, solved);
   const file = join(playground.dir, 'results.json');
   const args = ['run', '--reporter=json', `--outputFile=${file}`, `--testTimeout=${LIMIT_S * 1000}`];
-  const { all } = await execa('vitest', args, {
+  const { all, exitCode } = await execa('vitest', args, {
     cwd: playground.dir,
     env: cleanEnv(),
     extendEnv: false,
@@ -63,12 +73,18 @@ async function results(step: Step, solved: boolean): Promise<Result[]> {
     all: true,
     reject: false,
     forceKillAfterDelay: false,
+    cancelSignal: ended.signal,
   });
-  const text = await readFile(file, 'utf8').catch(() => {
+  ended.signal.throwIfAborted();
+  const report = await readFile(file, 'utf8').then(JSON.parse, () => ({ testResults: [] }));
+  const found: Result[] = report.testResults.flatMap(
+    ({ assertionResults }: { assertionResults: Result[] }) => assertionResults,
+  );
+  // A file that does not load has no tests, and fails.
+  if (found.length === 0 || (exitCode !== 0 && !found.some(({ status }) => status === 'failed'))) {
     throw new Error(`${what}: the tests did not run to their end. They printed:\n${all}`);
-  });
-  const { testResults } = JSON.parse(text) as { testResults: { assertionResults: Result[]; message: string }[] };
-  return testResults.flatMap(({ assertionResults }) => assertionResults);
+  }
+  return found;
 }
 
 function toStep(text: string): Step {
