@@ -19,7 +19,8 @@ export type State = {
 
 /** What a check came to. */
 export type Outcome = {
-  lane: 'containers' | 'local';
+  /** Undefined for a step without backends. */
+  lane?: 'containers' | 'local';
   passed: number;
   /** Without what was skipped. */
   total: number;

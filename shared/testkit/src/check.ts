@@ -7,6 +7,11 @@ import type { Reporter, TestCase, TestModule, TestSpecification, Vitest } from '
 import type {} from './explain.ts'; // says what a test's meta holds
 import { reason } from './summary.ts';
 
+/** What a green check has proved. */
+const PROOFS = {
+  local: 'All of it left the program and can be read. That it lands in real backends, only Docker can show.',
+  containers: 'All of it landed.',
+};
 const INDENT = ' '.repeat(8);
 /** What stands in parentheses in a test's name: why it is skipped elsewhere. */
 const ELSEWHERE = / \((local lane|containers|on Linux|Windows)[^)]*\)/g;
@@ -44,13 +49,20 @@ export function checkReporter(json: boolean): Reporter {
       if (reason === 'interrupted' && !failure) return;
       const tests = modules.flatMap(({ children }) => [...children.allTests()]);
       const waiting = await notLoaded(vitest, specifications, modules);
-      const { lane = 'containers' } = vitest.getRootProject().getProvidedContext().backends ?? {};
+      const lane = vitest.getRootProject().getProvidedContext().backends?.lane;
       const skipped = skippedOf(tests);
       const passed = tests.filter((test) => test.result().state === 'passed').length;
       const total = tests.filter(({ options }) => options.mode !== 'skip').length + waiting;
       // Its page is there only as long as the backends are.
       const trace = vitest.config.watch ? tests.findLast((test) => test.meta().trace)?.meta().trace : undefined;
-      const outcome: Outcome = { lane, passed, total, skipped, ...(trace && { trace }), ...(failure && { failure }) };
+      const outcome: Outcome = {
+        ...(lane && { lane }),
+        passed,
+        total,
+        skipped,
+        ...(trace && { trace }),
+        ...(failure && { failure }),
+      };
       keep(vitest.config.root, outcome);
       if (json) console.log(JSON.stringify(outcome, null, 2));
       else print(lastLines(vitest.config.root, outcome));
@@ -114,10 +126,7 @@ function help(passed: number, total: number): string[] {
 
 function done(root: string, lane: Outcome['lane'], total: number, trace?: string): string[] {
   const step = Number(readState(root).step.slice(0, 2));
-  const proof =
-    lane === 'local'
-      ? 'All of it left the program and can be read. That it lands in real backends, only Docker can show.'
-      : 'All of it landed.';
+  const proof = lane ? PROOFS[lane] : 'The span is on your console.';
   return [
     styleText('green', `${total} of ${total}. ${proof}`),
     ...(trace ? [`Your trace: ${trace}`] : []),
