@@ -34,7 +34,7 @@ test('check --json prints JSON alone', async () => {
   const { stdout, exitCode } = await run(['check', '--json']);
   expect(exitCode).toBe(1);
   expect(JSON.parse(stdout)).toMatchObject({
-    lane: expect.any(String),
+    total: expect.any(Number),
     failure: { cause: { at: expect.stringMatching(/^src\//) } },
   });
 });
