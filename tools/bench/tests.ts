@@ -46,7 +46,7 @@ async function timeTests(cwd: string): Promise<{ seconds: number; exitCode: numb
   const start = performance.now();
   const { exitCode } = await execa('npm', ['test'], {
     cwd,
-    env: { ...cleanEnv(), BACKENDS: 'containers', STEP_DIR: '' },
+    env: { ...cleanEnv(), BACKENDS: 'containers' },
     extendEnv: false,
     stdin: 'ignore',
     reject: false,

@@ -25,17 +25,17 @@ type Started = {
 };
 
 /**
- * Starts a step's backends in the lane at hand, on free ports, with further `variables` of compose.yaml, and waits until they
- * answer. They end by `stop`, or when this process ends. Throws an Error that says what died, or what cannot be had.
+ * Starts a step's backends in the lane at hand, on free ports, and waits until they answer. They end by `stop`, or when this
+ * process ends. Throws an Error that says what died, or what cannot be had.
  */
-export async function startBackends(step: string, variables: Record<string, string> = {}): Promise<Started> {
+export async function startBackends(step: string): Promise<Started> {
   const chosen = await chooseLane(step);
-  return chosen.lane === 'local' ? startLocal(chosen.reason) : startContainers(step, variables);
+  return chosen.lane === 'local' ? startLocal(chosen.reason) : startContainers(step);
 }
 
-async function startContainers(step: string, variables: Record<string, string>) {
+async function startContainers(step: string): Promise<Started> {
   const { services } = await readCompose(step);
-  const compose = await composeProject(variables);
+  const compose = await composeProject();
   const stop = compose[Symbol.asyncDispose];
   try {
     await compose.up(step);

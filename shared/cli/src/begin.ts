@@ -23,7 +23,7 @@ export async function layDown(step: Step, folder: string, solved = false): Promi
 }
 
 /** Lays down what an attendee begins `step` with as the folder `src`. */
-export async function layDownStart(step: Step, src: string): Promise<void> {
+async function layDownStart(step: Step, src: string): Promise<void> {
   const previous = before(step);
   if (previous) {
     const from = join(previous.dir, 'src');

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { keepGroup } from '@workshop/backends/keep';
 import { execa, type Options } from 'execa';
 import { expect } from 'vitest';
 
 const APP_TIMEOUT_MS = 60_000;
 
-/** The step under test: STEP_DIR, relative to where the command was typed, or else the step whose tests run. */
-export const stepDir = process.env.STEP_DIR ? resolve(process.env.INIT_CWD ?? '', process.env.STEP_DIR) : process.cwd();
+/** The step under test: the folder whose tests run. */
+export const stepDir = process.cwd();
 
 export type AppOptions = {
   env?: Record<string, string>;

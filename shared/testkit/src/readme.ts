@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { findStep, type Step } from '@workshop/cli/steps';
 import { execa } from 'execa';
 import { inject } from 'vitest';
+import { makePlayground } from './playground.ts';
 import type {} from './setup.ts'; // says what is injected
 
 /** The text of the fenced blocks of `language` in a Markdown text. */
@@ -38,32 +39,26 @@ export const headings = [
 ];
 
 /**
- * Copies a step's package.json, src/ and collector.yaml into a folder of its own inside `stepDir`, so that packages
- * resolve, and applies `patches` as `git apply` does. Removed by `await using`.
+ * The solution of the step in `stepDir` as an attendee has it, in a folder of its own, with `patches` applied as `git apply`
+ * does. Removed by `await using`.
  */
-export async function copyStep(stepDir: string, patches: string[] = [], ...options: string[]) {
-  const dir = await mkdtemp(join(stepDir, '.copy-'));
-  const remove = () => rm(dir, { recursive: true, force: true });
+export async function copyStep(stepDir: string, patches: string[] = []) {
+  const copy = await makePlayground(findStep(basename(stepDir)) as Step, true);
   try {
-    await cp(join(stepDir, 'src'), join(dir, 'src'), { recursive: true });
-    await cp(join(stepDir, 'package.json'), join(dir, 'package.json'));
-    const collector = join(stepDir, 'collector.yaml');
-    if (existsSync(collector)) await cp(collector, join(dir, 'collector.yaml'));
-    for (const patch of patches) {
-      await writeFile(join(dir, 'patch'), patch);
-      // Outside of a repository: inside of one, git skips files that are ignored.
-      await execa('git', ['apply', ...options, 'patch'], { cwd: dir, env: { GIT_DIR: join(dir, 'none') } });
-      await rm(join(dir, 'patch'));
-    }
+    await applyPatches(copy.dir, patches);
   } catch (error) {
-    await remove();
+    await copy[Symbol.asyncDispose]();
     throw error;
   }
-  return {
-    dir,
-    read: (path: string) => readFile(join(dir, path), 'utf8'),
-    [Symbol.asyncDispose]: remove,
-  };
+  return { ...copy, read: (path: string) => readFile(join(copy.dir, path), 'utf8') };
+}
+
+/** Applies patches in a folder as `git apply` does. */
+export async function applyPatches(dir: string, patches: string[]): Promise<void> {
+  for (const patch of patches) {
+    // Outside of a repository: inside of one, git skips files that are ignored.
+    await execa('git', ['apply', '-'], { cwd: dir, env: { GIT_DIR: join(dir, 'none') }, input: patch });
+  }
 }
 
 /** How many lines two folders differ in: added and removed. */
@@ -77,12 +72,12 @@ export async function changedLines(before: string, after: string): Promise<numbe
   );
 }
 
-/** Runs the tests of `step` whose name contains `name` on the `src/` of another folder, in the lane at hand. */
-export async function runTests(step: string, src: string, name: string) {
-  const args = ['run', '--testNamePattern', name];
-  return execa('vitest', args, {
-    cwd: step,
-    env: { STEP_DIR: src, BACKENDS: inject('backends')?.lane, NO_COLOR: '1' },
+/** Runs the tests whose name contains `name` of the copy of a step in `dir`, in the lane at hand. */
+export async function runTests(dir: string, name: string) {
+  return execa('vitest', ['run', '--testNamePattern', name], {
+    cwd: dir,
+    preferLocal: true,
+    env: { BACKENDS: inject('backends')?.lane, NO_COLOR: '1' },
     all: true,
     reject: false,
   });

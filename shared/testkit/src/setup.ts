@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { type Backends, startBackends } from '@workshop/backends/start';
 import { STATE } from '@workshop/cli/state';
 import type { TestProject } from 'vitest/node';
-import { stepDir } from './app.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -15,7 +14,7 @@ declare module 'vitest' {
 /** vitest's globalSetup of a step with backends: starts them once, in the lane at hand, and takes them down at the end. */
 export default async function setup(project: TestProject) {
   try {
-    const { backends, stop, reload } = await startBackends(project.config.root, collectorConfig());
+    const { backends, stop, reload } = await startBackends(project.config.root);
     project.provide('backends', backends);
     say(`Backends: ${describe(backends)}.`);
     const changed = changes(project.config.root);
@@ -64,12 +63,6 @@ function changes(step: string): () => string[] {
 function say(line: string): void {
   if (process.env.WORKSHOP_CHECK === 'json') console.error(line);
   else console.log(line);
-}
-
-/** The Collector's configuration: part of what an attendee works on, where the other files are always the step's. */
-function collectorConfig(): Record<string, string> {
-  const config = join(stepDir, 'collector.yaml');
-  return existsSync(config) ? { COLLECTOR_CONFIG: config } : {};
 }
 
 function describe({ lane, reason, without }: Backends): string {

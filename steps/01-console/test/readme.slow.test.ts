@@ -33,7 +33,7 @@ test.each([
 test('"Break it": without metricReaders: [] one test fails, and says in two lines how many requests were sent', async () => {
   await using broken = await copyStep(step);
   await edit(join(broken.dir, 'src/telemetry.ts'), '  metricReaders: [],', '  // metricReaders: [],');
-  const { exitCode, all } = await runTests(step, broken.dir, '');
+  const { exitCode, all } = await runTests(broken.dir, '');
 
   expect(exitCode).toBe(1);
   expect(all).toMatch(/Tests {2}1 failed \| \d+ passed/);

@@ -1,9 +1,9 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { layDownStart } from '@workshop/cli/begin';
 import { findStep, type Step } from '@workshop/cli/steps';
 import { appEnv, findSpans, findTrace, localLane } from '@workshop/testkit/backends';
-import { copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
+import { makePlayground } from '@workshop/testkit/playground';
+import { applyPatches, copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
 import { startServices } from '@workshop/testkit/services';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
@@ -19,10 +19,8 @@ test('the README has the headings of every step', () => {
 });
 
 test('part A makes two traces of one question, part B one', async () => {
-  await using begun = await copyStep(step);
-  await rm(join(begun.dir, 'src'), { recursive: true });
-  await layDownStart(thisStep, join(begun.dir, 'src'));
-  await using broken = await copyStep(begun.dir, fencesIn(partA, 'diff'));
+  await using broken = await makePlayground(thisStep, false);
+  await applyPatches(broken.dir, fencesIn(partA, 'diff'));
   await using servicesA = await startServices({ cwd: broken.dir });
   const { status, body } = await servicesA.ask('What is a trace?');
   expect(status).toBe(200);
@@ -77,7 +75,7 @@ test('"Break it": without withoutPropagation() the test shows what the model is 
     'withoutPropagation(() => llm.ask(question, { signal }))',
     'llm.ask(question, { signal })',
   );
-  const { exitCode, all } = await runTests(step, broken.dir, 'to the model no context travels');
+  const { exitCode, all } = await runTests(broken.dir, 'to the model no context travels');
   expect(exitCode).toBe(1);
   expect(all).toContain('uber-trace-id');
 });
@@ -89,7 +87,7 @@ test('"Break it": with Jaeger last a broken uber-trace-id destroys the trace', a
     'new JaegerPropagator(), new W3CBaggagePropagator(), new W3CTraceContextPropagator()',
     'new W3CBaggagePropagator(), new W3CTraceContextPropagator(), new JaegerPropagator()',
   );
-  const { exitCode, all } = await runTests(step, broken.dir, 'a broken uber-trace-id');
+  const { exitCode, all } = await runTests(broken.dir, 'a broken uber-trace-id');
   expect(exitCode).toBe(1);
   expect(all).toMatch(/Tests {2}2 failed/);
   expect(all).toContain('The trace that goes on');

@@ -27,7 +27,7 @@ describe("this step's test fails", () => {
   test.skipIf(localLane)('without the filter: it shows the health checks (local lane: no Collector)', async () => {
     await using broken = await copyStep(step);
     await edit(join(broken.dir, 'collector.yaml'), /, filter\/health/g, '');
-    const { exitCode, all } = await runTests(step, broken.dir, '^(both services|traces|health checks)');
+    const { exitCode, all } = await runTests(broken.dir, '^(both services|traces|health checks)');
     expect(exitCode).toBe(1);
     expect(all).toContain('frontend SERVER GET /health');
   });
@@ -39,7 +39,7 @@ describe("this step's test fails", () => {
       const config = join(broken.dir, 'collector.yaml');
       await edit(config, /, redaction/g, '');
       await edit(config, ', transform/status', '');
-      const { exitCode, all } = await runTests(step, broken.dir, 'secrets are masked');
+      const { exitCode, all } = await runTests(broken.dir, 'secrets are masked');
       expect(exitCode).toBe(1);
       expect(all).toMatch(/Tests {2}4 failed/);
       expect(all).toMatch(/alice\.[0-9a-f]{20}@example\.com/);
@@ -51,7 +51,7 @@ describe("this step's test fails", () => {
     async () => {
       await using broken = await copyStep(step);
       await edit(join(broken.dir, 'collector.yaml'), ', transform/status', '');
-      const { exitCode, all } = await runTests(step, broken.dir, 'secrets are masked.*in spans');
+      const { exitCode, all } = await runTests(broken.dir, 'secrets are masked.*in spans');
       expect(exitCode).toBe(1);
       expect(all).toMatch(/told alice\.[0-9a-f]{20}@example\.com to use sk-/);
     },
@@ -60,7 +60,7 @@ describe("this step's test fails", () => {
   test.skipIf(localLane)('without delta_to_cumulative: records are miscounted (local lane: no Collector)', async () => {
     await using broken = await copyStep(step);
     await edit(join(broken.dir, 'collector.yaml'), ', delta_to_cumulative', '');
-    const { exitCode, all } = await runTests(step, broken.dir, 'log records too');
+    const { exitCode, all } = await runTests(broken.dir, 'log records too');
     expect(exitCode).toBe(1);
     expect(all).toContain('Log records by severity');
   });
@@ -70,7 +70,7 @@ describe("this step's test fails", () => {
     async () => {
       await using broken = await copyStep(step);
       await edit(join(broken.dir, 'collector.yaml'), /otlp_http\/victorialogs/g, 'otlphttp/victorialogs');
-      const { exitCode, all } = await runTests(step, broken.dir, 'the running configuration');
+      const { exitCode, all } = await runTests(broken.dir, 'the running configuration');
       expect(exitCode).toBe(1);
       expect(all).toMatch(/✓ .*collector.yaml is valid/);
       expect(all).toMatch(/× .*nothing in it is deprecated/);
@@ -81,7 +81,7 @@ describe("this step's test fails", () => {
 test.skipIf(!localLane)('"Break it" without Docker: the redaction is missed (containers: the real one)', async () => {
   await using broken = await copyStep(step);
   await edit(join(broken.dir, 'collector.yaml'), /, redaction/g, '');
-  const { exitCode, all } = await runTests(step, broken.dir, 'collector.yaml');
+  const { exitCode, all } = await runTests(broken.dir, 'collector.yaml');
   expect(exitCode).toBe(1);
   expect(all).toContain('Pipeline logs: no processor redaction before otlp_http/victorialogs, count.');
 });
