@@ -20,6 +20,9 @@ export const localLane = backends.lane === 'local';
 /** How long it takes at most until what has been handed over can be found. */
 const LATEST_MS = localLane ? 1_000 : 2_500;
 
+/** For `expect.poll` of what a program has sent that has ended. */
+export const arrived = { timeout: LATEST_MS, interval: INTERVAL_MS };
+
 /** Why there is no Grafana to test, for the name of what is skipped; undefined where there is one. */
 export const noGrafana = localLane
   ? 'local lane: there is none'

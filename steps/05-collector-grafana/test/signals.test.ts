@@ -1,5 +1,6 @@
 import type { Span } from '@workshop/backends/spans';
 import {
+  arrived,
   findLogs,
   findSeries,
   findSpans,
@@ -14,7 +15,7 @@ import { type Asked, type Services, startServices } from '@workshop/testkit/serv
 import { afterAll, describe, expect, test } from 'vitest';
 import { attributes, hex, nanoseconds, sendOtlp } from './otlp.ts';
 
-/** All was sent when the services ended; VictoriaLogs and Prometheus show it within a second or two. */
+/** Prometheus scrapes every second, and the Collector makes metrics of spans every three. */
 const soon = { timeout: 6_000, interval: 250 };
 const RECORDS = 'Log records of the trace';
 const REPLY = '{"query":"q","joke":"j","text":"t","question":"?"}';
@@ -65,7 +66,7 @@ test('traces: one question is one trace through both services', { tags: 'holds-b
 
 describe('logs: one record for each call, in its trace', () => {
   test('of an answer, without the prompt', async () => {
-    await expect.poll(() => findLogs(answered.body.traceId), { ...soon, message: RECORDS }).toHaveLength(1);
+    await expect.poll(() => findLogs(answered.body.traceId), { ...arrived, message: RECORDS }).toHaveLength(1);
     const [record] = await findLogs(answered.body.traceId);
     expectFields('The log record of the answer', record, {
       service: 'backend',
@@ -78,7 +79,7 @@ describe('logs: one record for each call, in its trace', () => {
   });
 
   test('of a failure, with the exception: there and nowhere else', async () => {
-    await expect.poll(() => findLogs(failed.body.traceId), { ...soon, message: RECORDS }).toHaveLength(1);
+    await expect.poll(() => findLogs(failed.body.traceId), { ...arrived, message: RECORDS }).toHaveLength(1);
     const [record] = await findLogs(failed.body.traceId);
     const message = expect.stringContaining("The model's answer cannot be read");
     expectFields('The log record of the failure', record, {
@@ -103,7 +104,7 @@ describe('logs: one record for each call, in its trace', () => {
 
 test.skipIf(localLane)('logs: a failure has an event name (local lane: its receiver keeps none)', async () => {
   const eventNames = async () => (await findLogs(failed.body.traceId)).map(({ eventName }) => eventName);
-  await expect.poll(eventNames, { ...soon, message: 'Event names' }).toEqual(['gen_ai.client.operation.exception']);
+  await expect.poll(eventNames, { ...arrived, message: 'Event names' }).toEqual(['gen_ai.client.operation.exception']);
 });
 
 describe('metrics: every call is counted, by what came of it', () => {
@@ -163,7 +164,7 @@ describe('metrics: every call is counted, by what came of it', () => {
     const seriesOf = async (name: string) =>
       (await receivedMetric(name)).filter(({ attributes }) => attributes['gen_ai.request.model'] === model);
     await expect
-      .poll(() => seriesOf('gen_ai.client.operation.duration'), { ...soon, message: 'Series of the duration' })
+      .poll(() => seriesOf('gen_ai.client.operation.duration'), { ...arrived, message: 'Series of the duration' })
       .toHaveLength(2);
     const durations = await seriesOf('gen_ai.client.operation.duration');
     expect(durations.map(({ service, unit, points }) => [service, unit, points.at(-1)?.count])).toEqual([
