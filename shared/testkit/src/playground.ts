@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { layDown } from '@workshop/cli/begin';
 import { root, type Step } from '@workshop/cli/steps';
@@ -10,5 +10,6 @@ import { root, type Step } from '@workshop/cli/steps';
 export async function makePlayground(step: Step, solved: boolean) {
   const dir = await mkdtemp(join(root, '.copy-'));
   await layDown(step, dir, solved);
+  await chmod(dir, 0o755); // containers read in it, and not as root
   return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
 }

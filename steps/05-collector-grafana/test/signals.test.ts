@@ -124,27 +124,35 @@ describe('metrics: every call is counted, by what came of it', () => {
     });
   });
 
-  test.skipIf(localLane)('again by the Collector, from the spans (local lane: there is none)', async () => {
-    await expect
-      .poll(() => valuesOf('traces_span_metrics_calls_total'), { ...soon, message: 'Calls by error.type' })
-      .toEqual({ '': 1, malformed_response: 1 });
-    const [sum] = await findSeries('traces_span_metrics_duration_seconds_sum', ofModel);
-    expect(sum?.labels).toMatchObject({ service_name: 'backend', span_name: 'call_llm_api' });
-  });
+  test.skipIf(localLane)(
+    'again by the Collector, from the spans (local lane: there is none)',
+    { tags: 'holds-before' },
+    async () => {
+      await expect
+        .poll(() => valuesOf('traces_span_metrics_calls_total'), { ...soon, message: 'Calls by error.type' })
+        .toEqual({ '': 1, malformed_response: 1 });
+      const [sum] = await findSeries('traces_span_metrics_duration_seconds_sum', ofModel);
+      expect(sum?.labels).toMatchObject({ service_name: 'backend', span_name: 'call_llm_api' });
+    },
+  );
 
-  test.skipIf(localLane)('and a bucket names a trace that is in Jaeger (local lane: there is none)', async () => {
-    type Exemplars = { exemplars: { labels: { trace_id: string } }[] }[];
-    const query = `traces_span_metrics_duration_seconds_bucket{gen_ai_request_model="${model}"}`;
-    const now = Date.now() / 1000;
-    const range = new URLSearchParams({ query, start: String(now - 300), end: String(now + 60) });
-    const traceIds = async () =>
-      (await prometheus<Exemplars>(`query_exemplars?${range}`))
-        .flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id))
-        .sort();
-    const both = [answered.body.traceId, failed.body.traceId].sort();
-    await expect.poll(traceIds, { ...soon, message: 'Traces that a bucket names' }).toEqual(both);
-    for (const traceId of both) await findTrace(traceId, 5);
-  });
+  test.skipIf(localLane)(
+    'and a bucket names a trace that is in Jaeger (local lane: there is none)',
+    { tags: 'holds-before' },
+    async () => {
+      type Exemplars = { exemplars: { labels: { trace_id: string } }[] }[];
+      const query = `traces_span_metrics_duration_seconds_bucket{gen_ai_request_model="${model}"}`;
+      const now = Date.now() / 1000;
+      const range = new URLSearchParams({ query, start: String(now - 300), end: String(now + 60) });
+      const traceIds = async () =>
+        (await prometheus<Exemplars>(`query_exemplars?${range}`))
+          .flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id))
+          .sort();
+      const both = [answered.body.traceId, failed.body.traceId].sort();
+      await expect.poll(traceIds, { ...soon, message: 'Traces that a bucket names' }).toEqual(both);
+      for (const traceId of both) await findTrace(traceId, 5);
+    },
+  );
 
   test.skipIf(localLane)(
     'log records too, by service and severity (local lane: there is no Collector)',
@@ -177,17 +185,21 @@ describe('metrics: every call is counted, by what came of it', () => {
   });
 });
 
-test.skipIf(localLane)('health checks are dropped by the Collector (local lane: there is none)', async () => {
-  // They came before the question.
-  await findTrace(answered.body.traceId, 5);
-  const names = [...(await findSpans({ service: 'frontend' })), ...(await findSpans({ service: 'backend' }))].map(
-    nameOf,
-  );
-  expect(names).toContain('frontend SERVER POST /ask');
-  expect(names.filter((name) => name.includes('/health'))).toEqual([]);
-  expect(await findSeries('traces_span_metrics_calls_total', { span_name: 'GET /health' })).toEqual([]);
-  expect(await findSeries('http_server_request_duration_seconds_count', { http_route: '/health' })).toEqual([]);
-});
+test.skipIf(localLane)(
+  'health checks are dropped by the Collector (local lane: there is none)',
+  { tags: 'holds-before' },
+  async () => {
+    // They came before the question.
+    await findTrace(answered.body.traceId, 5);
+    const names = [...(await findSpans({ service: 'frontend' })), ...(await findSpans({ service: 'backend' }))].map(
+      nameOf,
+    );
+    expect(names).toContain('frontend SERVER POST /ask');
+    expect(names.filter((name) => name.includes('/health'))).toEqual([]);
+    expect(await findSeries('traces_span_metrics_calls_total', { span_name: 'GET /health' })).toEqual([]);
+    expect(await findSeries('http_server_request_duration_seconds_count', { http_route: '/health' })).toEqual([]);
+  },
+);
 
 test('TypeScript knows every name in src/', { tags: 'holds-before' }, expectKnownNames);
 
