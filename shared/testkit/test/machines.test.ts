@@ -11,7 +11,7 @@ test('the public workflow has the gates of .ci/run, on three systems and in both
   const commands = steps.flatMap(({ run }: { run?: string }) => run ?? []);
   const gates = (await readFile(join(root, '.ci/run'), 'utf8')).match(/^npm .*$/gm) ?? [];
   const once = [...new Set(gates.map((gate) => gate.replace(/ -- --filter=.*/, '')))];
-  expect(once).toHaveLength(6);
+  expect(once).toHaveLength(7);
   expect(commands).toEqual(once);
   expect(workflow.concurrency['cancel-in-progress']).toBe(true);
 
