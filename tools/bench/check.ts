@@ -2,7 +2,7 @@ import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { copyWorkshop } from '@workshop/cli/copy';
-import { steps } from '@workshop/cli/steps';
+import { steps } from '@workshop/lessons/steps';
 import { median, printTable, progress, verdict } from './report.ts';
 
 const RUNS = 3;

@@ -2,7 +2,7 @@
 // on the solution. A test that passes on both must carry the tag `holds-before`, and no other test may.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findStep, type Step, steps } from '@workshop/cli/steps';
+import { findStep, type Step, steps } from '@workshop/lessons/steps';
 import { cleanEnv } from '@workshop/testkit/app';
 import { makePlayground } from '@workshop/testkit/playground';
 import { execa } from 'execa';

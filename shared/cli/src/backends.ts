@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { downHere, upHere } from '@workshop/backends/compose';
 import { portHere, portsOf, readCompose, servicesHere } from '@workshop/backends/compose-file';
 import { chooseLane } from '@workshop/backends/lane';
+import type { Step } from '@workshop/lessons/steps';
 import { playground, stepOf } from './playground.ts';
-import type { Step } from './steps.ts';
 
 /** The pages for people, by their port in the container. */
 const PAGES: Record<number, string> = { 3000: '', 9090: '', 9428: '/select/vmui', 16686: '' };

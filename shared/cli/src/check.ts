@@ -1,9 +1,9 @@
 import { emitKeypressEvents } from 'node:readline';
+import { readState } from '@workshop/lessons/state';
+import { root, steps } from '@workshop/lessons/steps';
 import { execa } from 'execa';
 import { createVitest } from 'vitest/node';
 import { playground, stepOf } from './playground.ts';
-import { readState } from './state.ts';
-import { root, steps } from './steps.ts';
 
 /** Runs the lesson's tests of the playground's step on what is in it. Returns the exit code. */
 export async function check({ json = false }): Promise<number> {

@@ -1,9 +1,9 @@
 import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { before, type Step } from '@workshop/lessons/steps';
 import { execa } from 'execa';
 import { playground } from './playground.ts';
-import { before, type Step } from './steps.ts';
 
 const CONFIGURATION = '**/*.{yaml,yml}';
 const NO_LESSON = ['**/node_modules', '**/.*', '**/*.test.yml'];

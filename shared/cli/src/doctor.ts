@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { readCompose, servicesHere } from '@workshop/backends/compose-file';
 import { whyNoEngine } from '@workshop/backends/lane';
+import { root, steps } from '@workshop/lessons/steps';
 import { execa } from 'execa';
 import si from 'systeminformation';
 import { imagesOfAll, missing } from './images.ts';
-import { root, steps } from './steps.ts';
 
 const TIMEOUT_MS = 4_500;
 const GB = 1e9;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readState, writeState } from '@workshop/lessons/state';
 import { playground } from './playground.ts';
-import { readState, writeState } from './state.ts';
 
 /** A task of a README's Do it: its folded hints, and the diffs of its folded solution. */
 type Task = { hints: string[]; solutions: Solution[] };

@@ -3,8 +3,8 @@ import { rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readCompose, servicesHere } from '@workshop/backends/compose-file';
 import { whyNoEngine } from '@workshop/backends/lane';
+import { steps } from '@workshop/lessons/steps';
 import { execa } from 'execa';
-import { steps } from './steps.ts';
 
 /** The images of all steps, without what WITHOUT leaves out. */
 export async function imagesOfAll(): Promise<string[]> {

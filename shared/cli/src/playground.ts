@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { layDown } from './begin.ts';
-import { readState, writeState } from './state.ts';
-import { findStep, root, type Step } from './steps.ts';
+import { layDown } from '@workshop/lessons/begin';
+import { readState, writeState } from '@workshop/lessons/state';
+import { findStep, root, type Step } from '@workshop/lessons/steps';
 
 /** Where the attendee works. */
 export const playground = join(root, 'playground');

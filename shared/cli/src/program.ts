@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
+import { findStep, root, type Step, steps } from '@workshop/lessons/steps';
 import { Command } from 'commander';
 import { begin, finishInterrupted, listSaved, playground, restore, stepOf } from './playground.ts';
-import { findStep, root, type Step, steps } from './steps.ts';
 
 const typedIn = process.cwd();
 const WRONG_USAGE = 2;

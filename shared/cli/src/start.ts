@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Step } from './steps.ts';
+import type { Step } from '@workshop/lessons/steps';
 
 /** Becomes a step's app: runs what `npm start` runs in its folder, in this process. */
 export async function start(step: Step, args: string[]): Promise<void> {

@@ -1,8 +1,8 @@
 import { runningHere } from '@workshop/backends/compose';
 import { whyNoEngine } from '@workshop/backends/lane';
+import { type Outcome, readState } from '@workshop/lessons/state';
+import { steps } from '@workshop/lessons/steps';
 import { playground, stepOf } from './playground.ts';
-import { type Outcome, readState } from './state.ts';
-import { steps } from './steps.ts';
 
 /** Says where the attendee is, and what comes next. */
 export async function showStatus(): Promise<void> {

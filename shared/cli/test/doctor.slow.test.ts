@@ -23,7 +23,7 @@ test.skipIf(process.platform === 'win32')(
     const folder = await mkdtemp(join(tmpdir(), 'workshop-'));
     const socket = join(folder, 'docker.sock');
     const silent = createServer().listen(socket);
-    const env = { DOCKER_HOST: `unix://${socket}` };
+    const env = { DOCKER_HOST: `unix://${socket}`, BACKENDS: '' };
     const { stdout, exitCode, durationMs } = await doctor(env);
     expect(stdout).toMatch(/warn +Docker +(the Docker engine does not answer|Docker is not installed).*\n +To do: /);
     expect(exitCode).toBe(0);

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { before, steps } from '@workshop/lessons/steps';
 import { changedLines, fencesIn, sectionOf } from '@workshop/testkit/readme';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
-import { before, steps } from '../src/steps.ts';
 import { copyWorkshop } from './copy.ts';
 
 /** What an attendee types, and what a step changes, in lines added and removed. */

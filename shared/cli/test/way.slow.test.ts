@@ -1,8 +1,9 @@
 // The whole way of an attendee: what the READMEs say turns every step from red to green.
+
+import { steps } from '@workshop/lessons/steps';
 import { fencesIn, sectionOf } from '@workshop/testkit/readme';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
-import { steps } from '../src/steps.ts';
 import { copyWorkshop } from './copy.ts';
 
 const workshop = await copyWorkshop();

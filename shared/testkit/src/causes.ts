@@ -1,8 +1,9 @@
 // Why a lesson's test fails: found from facts, never guessed. What every step shares is here, the rest in its test/causes.ts.
 import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
-import type { Failure } from '@workshop/cli/state';
+import type { Failure } from '@workshop/lessons/state';
 import { execa } from 'execa';
 
 /** What is known when a test has failed. */
@@ -99,10 +100,11 @@ function crash({ stdout, stderr }: Facts): string | undefined {
 
 /** The line that the stack of an error names first, if it is the attendee's and not the workshop's. */
 function ownPlace(dir: string, { stdout, stderr }: Facts): string | undefined {
-  const [, path = '', line] = /(\/[^\s()'"]+\.ts)(?::(\d+))?/.exec(ownWords(`${stderr}\n${stdout}`)) ?? [];
-  const file = relative(dir, decodeURI(path)).replaceAll('\\', '/');
-  if (!/^src\/[\w.-]+$/.test(file)) return undefined;
-  return line ? `${file}:${line}` : file;
+  const text = ownWords(`${stderr}\n${stdout}`).replaceAll(pathToFileURL(dir).href, dir).replaceAll('\\', '/');
+  const { 1: file, 2: line, index } = /([\w.-]+\.ts)(?::(\d+))?/.exec(text) ?? {};
+  const own = `${dir.replaceAll('\\', '/')}/src/`;
+  if (!file || !text.slice(0, index).endsWith(own)) return undefined;
+  return line ? `src/${file}:${line}` : `src/${file}`;
 }
 
 /** Without colours, and without the names of services that `npm start` puts before their lines. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { styleText } from 'node:util';
-import { type Failure, type Outcome, readState, writeState } from '@workshop/cli/state';
+import { type Failure, type Outcome, readState, writeState } from '@workshop/lessons/state';
 import type { Reporter, TestCase, TestModule, TestSpecification, Vitest } from 'vitest/node';
 import type {} from './explain.ts'; // says what a test's meta holds
 import { reason } from './summary.ts';

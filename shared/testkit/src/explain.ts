@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
-import type { Failure } from '@workshop/cli/state';
+import type { Failure } from '@workshop/lessons/state';
 import { afterEach, type TestError } from 'vitest';
 import { landed, runs, stepDir } from './app.ts';
 import { type Cause, likelyCause, readSources } from './causes.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { writeState } from '@workshop/cli/state';
-import { findStep, type Step } from '@workshop/cli/steps';
+import { writeState } from '@workshop/lessons/state';
+import { findStep, type Step } from '@workshop/lessons/steps';
 import { execa } from 'execa';
 import { describe, expect, inject, test } from 'vitest';
 import { stepDir } from './app.ts';

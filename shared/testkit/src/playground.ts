@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { layDown } from '@workshop/cli/begin';
-import { root, type Step } from '@workshop/cli/steps';
+import { layDown } from '@workshop/lessons/begin';
+import { root, type Step } from '@workshop/lessons/steps';
 
 /**
  * Makes what `workshop begin` makes, beside the attendee's, or with `solved` the solution. Without the file that says how

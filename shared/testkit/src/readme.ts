@@ -1,10 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { findStep, type Step } from '@workshop/cli/steps';
+import { STATE } from '@workshop/lessons/state';
+import { root } from '@workshop/lessons/steps';
 import { execa } from 'execa';
 import { inject } from 'vitest';
-import { makePlayground } from './playground.ts';
 import type {} from './setup.ts'; // says what is injected
+
+/** Without STATE its tests do not stop at the first that fails. */
+const NOT_COPIED = ['node_modules', '.turbo', STATE];
 
 /** The text of the fenced blocks of `language` in a Markdown text. */
 export function fencesIn(markdown: string, language: string): string[] {
@@ -39,18 +42,21 @@ export const headings = [
 ];
 
 /**
- * The solution of the step in `stepDir` as an attendee has it, in a folder of its own, with `patches` applied as `git apply`
- * does. Removed by `await using`.
+ * Copies a step, or an attendee's folder, to a folder of its own, with `patches` applied as `git apply` does. Removed by
+ * `await using`.
  */
-export async function copyStep(stepDir: string, patches: string[] = []) {
-  const copy = await makePlayground(findStep(basename(stepDir)) as Step, true);
+export async function copyStep(from: string, patches: string[] = []) {
+  const dir = await mkdtemp(join(root, '.copy-'));
+  const remove = () => rm(dir, { recursive: true, force: true });
   try {
-    await applyPatches(copy.dir, patches);
+    await cp(from, dir, { recursive: true, filter: (path) => path === from || !NOT_COPIED.includes(basename(path)) });
+    await chmod(dir, 0o755); // containers read in it, and not as root
+    await applyPatches(dir, patches);
   } catch (error) {
-    await copy[Symbol.asyncDispose]();
+    await remove();
     throw error;
   }
-  return { ...copy, read: (path: string) => readFile(join(copy.dir, path), 'utf8') };
+  return { dir, read: (path: string) => readFile(join(dir, path), 'utf8'), [Symbol.asyncDispose]: remove };
 }
 
 /** Applies patches in a folder as `git apply` does. */

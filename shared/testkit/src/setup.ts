@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Backends, startBackends } from '@workshop/backends/start';
-import { STATE } from '@workshop/cli/state';
+import { STATE } from '@workshop/lessons/state';
 import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findStep, type Step } from '@workshop/cli/steps';
+import { findStep, type Step } from '@workshop/lessons/steps';
 import { appEnv, findSpans, findTrace, localLane } from '@workshop/testkit/backends';
 import { makePlayground } from '@workshop/testkit/playground';
 import { applyPatches, copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
