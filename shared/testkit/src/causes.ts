@@ -101,9 +101,10 @@ function crash({ stdout, stderr }: Facts): string | undefined {
 /** The line that the stack of an error names first, if it is the attendee's and not the workshop's. */
 function ownPlace(dir: string, { stdout, stderr }: Facts): string | undefined {
   const text = ownWords(`${stderr}\n${stdout}`).replaceAll(pathToFileURL(dir).href, dir).replaceAll('\\', '/');
-  const { 1: file, 2: line, index } = /([\w.-]+\.ts)(?::(\d+))?/.exec(text) ?? {};
+  const found = /([\w.-]+\.ts)(?::(\d+))?/.exec(text);
   const own = `${dir.replaceAll('\\', '/')}/src/`;
-  if (!file || !text.slice(0, index).endsWith(own)) return undefined;
+  if (!found || !text.slice(0, found.index).endsWith(own)) return undefined;
+  const [, file, line] = found;
   return line ? `src/${file}:${line}` : `src/${file}`;
 }
 
