@@ -34,14 +34,21 @@ async function causesOf(dir: string): Promise<Cause[]> {
   return existsSync(file) ? (await import(pathToFileURL(file).href)).causes : [];
 }
 
-/** An error's message, and of what differs the lines that do. */
+const MAX_LENGTH = 200;
+
+/** An error's message, and of what differs the lines that do, cut short. */
 function inWords({ message, diff }: TestError): string {
   const lines = stripVTControlCharacters(diff ?? '')
     .split('\n')
     .filter((line) => /^[-+] +\S/.test(line) && !/^[-+] (Expected|Received)$/.test(line));
-  const of = (sign: string) => lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(1).trim());
-  if (lines.length === 0) return message;
-  return `${message}\nExpected: ${of('-').join(' ') || 'nothing'}\nThere is: ${of('+').join(' ') || 'nothing'}`;
+  const words = message.replace(' // Object.is equality', '');
+  if (lines.length === 0) return words;
+  const of = (sign: string) => {
+    const own = lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(1).trim());
+    const text = own.join(' ') || 'nothing';
+    return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)} ...` : text;
+  };
+  return `${words}\nExpected: ${of('-')}\nThere is: ${of('+')}`;
 }
 
 /** Lines that say nothing of trouble: npm's, the stack of an error, the stand-in's greeting. */
