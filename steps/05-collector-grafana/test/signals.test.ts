@@ -16,7 +16,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { attributes, hex, nanoseconds, sendOtlp } from './otlp.ts';
 
 /** Prometheus scrapes every second, and the Collector makes metrics of spans every three. */
-const soon = { timeout: 6_000, interval: 250 };
+const soon = { timeout: 15_000, interval: 250 };
 const RECORDS = 'Log records of the trace';
 const REPLY = '{"query":"q","joke":"j","text":"t","question":"?"}';
 const SECRET_QUESTION = `What is ${crypto.randomUUID()}?`;
