@@ -18,7 +18,7 @@ export const backends = inject('backends');
 export const localLane = backends.lane === 'local';
 
 /** How long it takes at most until what has been handed over can be found. */
-const LATEST_MS = localLane ? 1_000 : 2_500;
+const LATEST_MS = localLane ? 1_000 : 3_000;
 
 /** For `expect.poll` of what a program has sent that has ended. */
 export const arrived = { timeout: LATEST_MS, interval: INTERVAL_MS };

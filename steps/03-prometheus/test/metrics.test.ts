@@ -22,7 +22,7 @@ const GOOD = 4;
 const BAD = 2;
 const LATENCY_S = 0.05;
 /** Prometheus scrapes every second. */
-const soon = { timeout: 5_000, interval: 250 };
+const soon = { timeout: 10_000, interval: 250 };
 
 const provider = await startProvider(({ body }, response) => {
   const reply = JSON.stringify(body).includes('bad') ? 'no JSON' : '{"query":"q","joke":"j","text":"t","question":"?"}';
