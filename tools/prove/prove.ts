@@ -40,6 +40,7 @@ async function prove(step: Step): Promise<void> {
   const failed = tests.filter((test) => !passesOnStart(test));
   const counts = [tests.length, failed.length, passed.filter(passesOnStart).length, passed.length];
   rows.push([step.name, ...counts.map(String)]);
+  if (failed.length === 0) problems.push(`${step.name}: no test fails on the start, or none was run`);
   for (const test of tests) {
     const problem = problemOf(test, passesOnStart(test), start.get(test.fullName));
     if (problem) problems.push(`${step.name}: "${test.fullName}" ${problem}`);

@@ -1,6 +1,6 @@
 import { emitKeypressEvents } from 'node:readline';
 import { readState } from '@workshop/lessons/state';
-import { root, steps } from '@workshop/lessons/steps';
+import { after, root } from '@workshop/lessons/steps';
 import { execa } from 'execa';
 import { createVitest } from 'vitest/node';
 import { playground, stepOf } from './playground.ts';
@@ -53,6 +53,6 @@ export async function checkAgain(): Promise<number> {
 
 function next(): string {
   const step = stepOf();
-  const following = step && steps[steps.indexOf(step) + 1];
+  const following = step && after(step);
   return following ? `q ends this. Then: npx workshop begin ${following.number}` : 'This is the last step.';
 }

@@ -62,13 +62,8 @@ function isOpen(i: number, tasks: Task[]): boolean {
   const replaced = new Set(tasks.slice(i + 1).flatMap(({ solutions }) => solutions.flatMap(({ removed }) => removed)));
   return (tasks[i]?.solutions ?? []).some(({ file, added }) => {
     const path = join(playground, file);
-    const lines = new Set(
-      existsSync(path)
-        ? readFileSync(path, 'utf8')
-            .split('\n')
-            .map((line) => line.trim())
-        : [],
-    );
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const lines = new Set(text.split('\n').map((line) => line.trim()));
     return added.some((line) => !lines.has(line) && !replaced.has(line));
   });
 }

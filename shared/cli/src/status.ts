@@ -1,7 +1,7 @@
 import { runningHere } from '@workshop/backends/compose';
 import { whyNoEngine } from '@workshop/backends/lane';
 import { type Outcome, readState } from '@workshop/lessons/state';
-import { steps } from '@workshop/lessons/steps';
+import { after, steps } from '@workshop/lessons/steps';
 import { playground, stepOf } from './playground.ts';
 
 /** Says where the attendee is, and what comes next. */
@@ -10,7 +10,7 @@ export async function showStatus(): Promise<void> {
   const reason = process.env.BACKENDS === 'local' ? 'BACKENDS=local' : await whyNoEngine();
   const running = reason ? [] : await runningHere();
   const last = step && readState(playground).last;
-  const following = step ? steps[steps.indexOf(step) + 1] : steps[0];
+  const following = step ? after(step) : steps[0];
   const isGreen = last && !last.failure;
   console.log(`Step:      ${step ? `${step.name}, in playground/` : 'none yet'}
 Lane:      ${reason ? `local (${reason})` : 'containers'}

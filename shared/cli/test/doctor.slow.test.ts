@@ -2,20 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { expect, test } from 'vitest';
-
-const root = join(import.meta.dirname, '../../..');
-
-async function doctor(env: Record<string, string>, ...options: string[]) {
-  return execa('workshop', ['doctor', ...options], {
-    cwd: root,
-    env,
-    reject: false,
-    preferLocal: true,
-    localDir: root,
-  });
-}
+import { doctor } from './run-doctor.ts';
 
 test.skipIf(process.platform === 'win32')(
   'an engine that hangs does not hold it up (Windows: no sockets)',

@@ -1,22 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
-import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { doctor } from './run-doctor.ts';
 
 type Finding = { name: string; state: string; found: string; remedy?: string };
-
-const root = join(import.meta.dirname, '../../..');
-
-async function doctor(env: Record<string, string>, ...options: string[]) {
-  return execa('workshop', ['doctor', ...options], {
-    cwd: root,
-    env,
-    reject: false,
-    preferLocal: true,
-    localDir: root,
-  });
-}
 
 test('every check has its line, and what it finds wrong its remedy', async () => {
   const { stdout, exitCode } = await doctor({ HTTPS_PROXY: 'http://me:secret@proxy:8080', NO_PROXY: 'localhost' });

@@ -1,6 +1,6 @@
 // The whole way of an attendee: what the READMEs say turns every step from red to green.
 
-import { steps } from '@workshop/lessons/steps';
+import { after, steps } from '@workshop/lessons/steps';
 import { fencesIn, sectionOf } from '@workshop/testkit/readme';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
@@ -27,7 +27,7 @@ test.each(steps)('$name: red with one message, a hint, the solutions of the READ
   }
   const green = await run(['check']);
   expect(green.exitCode, green.stdout).toBe(0);
-  const following = steps[steps.indexOf(step) + 1];
+  const following = after(step);
   const next = following ? `Next: npx workshop begin ${following.number}` : 'That was the last step.';
   expect(green.stdout).toContain(next);
   expect((await run(['hint'])).stdout).toContain('Your work has all that the README asks for.');

@@ -24,6 +24,11 @@ export function findStep(text: string): Step | undefined {
   return steps.find(({ number, name }) => text.padStart(2, '0') === number || text === name);
 }
 
+/** The step after; undefined for the last. */
+export function after(step: Step): Step | undefined {
+  return steps[steps.indexOf(step) + 1];
+}
+
 /** The step before; undefined for the first. */
 export function before(step: Step): Step | undefined {
   return steps[steps.indexOf(step) - 1];

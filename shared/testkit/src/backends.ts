@@ -40,7 +40,8 @@ export const { findLogs, findSpans, services, tracesUrl, findSeries: findAllSeri
 const receiver = appEnv.COLLECTOR_HEALTH_PORT ? 'collector' : 'jaeger';
 
 /**
- * Waits until a trace has landed, with `count` spans. When the app that made it has ended, it has sent all of it. When it does not land, says what is there instead.
+ * Waits until a trace has landed, with `count` spans. When the app that made it has ended, it has sent all of it. When it
+ * does not land, says what is there instead.
  */
 export async function findTrace(traceId: string | undefined, count = 1): Promise<Span[]> {
   if (!traceId) throw new Error('No trace: neither a line "Trace: ..." nor an answer names its id.');

@@ -121,6 +121,8 @@ export async function unknownName(dir: string): Promise<Finding | undefined> {
     preferLocal: true,
     reject: false,
   });
+  // Not of a file, but of the compiler: it has looked at nothing.
+  if (/^error TS/m.test(stdout)) throw new Error(stdout);
   const first = stdout.split('\n').find((line) => UNKNOWN_NAMES.test(line)) ?? '';
   const [, file, line, message] = /^(src\/[^(]+)\((\d+),\d+\): error TS\d+: (.*)$/.exec(first) ?? [];
   return message ? { say: message, at: `${file}:${line}` } : undefined;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { styleText } from 'node:util';
 import { type Failure, type Outcome, readState, writeState } from '@workshop/lessons/state';
+import { after, findStep } from '@workshop/lessons/steps';
 import type { Reporter, TestCase, TestModule, TestSpecification, Vitest } from 'vitest/node';
 import type {} from './explain.ts'; // says what a test's meta holds
 import { reason } from './summary.ts';
@@ -125,13 +126,14 @@ function help(passed: number, total: number): string[] {
 }
 
 function done(root: string, lane: Outcome['lane'], total: number, trace?: string): string[] {
-  const step = Number(readState(root).step.slice(0, 2));
+  const step = findStep(readState(root).step);
+  const next = step && after(step);
   const proof = lane ? PROOFS[lane] : 'The span is on your console.';
   return [
     styleText('green', `${total} of ${total}. ${proof}`),
     ...(trace ? [`Your trace: ${trace}`] : []),
     'What did you predict? README.md has the answer, under "See it".',
-    step < 5 ? `Next: npx workshop begin 0${step + 1}` : 'That was the last step.',
+    next ? `Next: npx workshop begin ${next.number}` : 'That was the last step.',
   ];
 }
 

@@ -25,7 +25,7 @@ export function lesson(...order: string[]) {
     test: {
       ...options(mode),
       globalSetup: backends.map(at),
-      setupFiles: [...backends.map(() => at('problem.ts')), at('explain.ts')],
+      setupFiles: [...backends.map(() => at('problem.ts')), ...(isPlayground ? [at('explain.ts')] : [])],
       sequence: { sequencer: inOrder(order) },
       // `npm run prove` proves that it is true of these, and of no other.
       tags: [{ name: 'holds-before', description: 'passes on what the attendee begins with, too' }],

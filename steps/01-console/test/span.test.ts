@@ -9,6 +9,7 @@ const INTERNAL = 0;
 const UNSET = 0;
 const ERROR = 2;
 const TEXT = expect.any(String);
+const EXCEPTION = expect.objectContaining({ 'exception.type': 'LlmError' });
 
 let run: Awaited<ReturnType<typeof runApp>>;
 
@@ -45,7 +46,7 @@ test('the system and the human message are shown before the reply', { tags: 'hol
 test('the span says where the call went, what it cost and how long the answer is', () => {
   const [reply] = repliesIn(run.stdout);
   const [span] = spansIn(run.stdout);
-  expectFields('The span', span?.attributes, {
+  const expected = {
     'llm.api.url': expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/completions$/),
     // The embedded model writes its reply as indented JSON into a fence, which does not count.
     'llm.api.response_length': [...JSON.stringify(reply, null, 2)].length,
@@ -59,7 +60,9 @@ test('the span says where the call went, what it cost and how long the answer is
     'gen_ai.usage.output_tokens': expect.any(Number),
     'server.address': '127.0.0.1',
     'server.port': Number(new URL(String(span?.attributes['llm.api.url'])).port),
-  });
+  };
+  expectFields('The span', span?.attributes, expected);
+  expect(Object.keys(span?.attributes ?? {}).sort(), 'Attributes of the span').toEqual(Object.keys(expected).sort());
   expect(span?.attributes['gen_ai.usage.output_tokens']).toBeGreaterThan(0);
 });
 
@@ -102,7 +105,7 @@ test('a failed question is a span with an error, and a message that says what to
   expectFields('The span of the failed call', span, {
     status: { code: ERROR, message: expect.stringContaining('Ask again') },
     attributes: { 'error.type': 'malformed_response' },
-    events: [expect.objectContaining({ name: 'exception' })],
+    events: [expect.objectContaining({ name: 'exception', attributes: EXCEPTION })],
   });
   expect(stderr).toContain(`No reply (malformed_response): ${span?.status.message}`);
   expect(exitCode).toBe(1);

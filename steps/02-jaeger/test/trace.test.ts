@@ -5,6 +5,7 @@ import { expectFields, expectKnownNames } from '@workshop/testkit/fields';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const QUESTION = 'What is the biggest capital city in Asia?';
+const EXCEPTION = expect.objectContaining({ 'exception.type': 'LlmError' });
 
 let run: Awaited<ReturnType<typeof runApp>>;
 let running: App;
@@ -61,7 +62,7 @@ test('a failed question becomes a trace with an error', async () => {
   expectFields('The span of the failed call', span, {
     status: { code: 'ERROR', message: expect.stringContaining('cannot be read') },
     attributes: { 'error.type': 'malformed_response' },
-    events: [expect.objectContaining({ name: 'exception' })],
+    events: [expect.objectContaining({ name: 'exception', attributes: EXCEPTION })],
   });
 });
 

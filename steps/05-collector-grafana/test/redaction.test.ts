@@ -80,7 +80,7 @@ describe.skipIf(localLane)(
       await sendOtlp('metrics', { resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics: [metric] }] }] });
 
       const landed = () => promQl(`${name}_total`);
-      await expect.poll(landed, { ...soon, message: 'Log records of the trace' }).toHaveLength(1);
+      await expect.poll(landed, { ...soon, message: 'Series of the metric' }).toHaveLength(1);
       const [series] = await landed();
       expect(series?.labels).toMatchObject({ note: masked, session_id: '****', api_key: '****', harmless: 'harmless' });
       expectNoSecretIn(series);
