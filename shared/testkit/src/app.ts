@@ -43,7 +43,8 @@ export function startAppOnTerminal(args: string[] = [], options: AppOptions = {}
   return start('script', ['--quiet', '--return', '--flush', '--command', command, '/dev/null'], options);
 }
 
-function start(command: string, args: string[], { env, input, cwd = stepDir }: AppOptions) {
+/** Runs a command in a process group of its own. */
+export function start(command: string, args: string[], { env, input, cwd = stepDir }: AppOptions) {
   const execaOptions = {
     cwd,
     env: { ...cleanEnv(), ...env },

@@ -26,6 +26,44 @@ export function sectionOf(markdown: string, heading: string): string {
   return markdown.split(/^## /m).find((section) => section.startsWith(`${heading}\n`)) ?? '';
 }
 
+/** What differs from run to run, in this order: what is long comes before what may stand within it. */
+const MASKS: [RegExp, string][] = [
+  [/\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b/g, 'UUID'],
+  [/\b[\da-f]{32}\b/g, 'TRACE_ID'],
+  [/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?Z|[+-]\d\d:?\d\d)?/g, 'TIME'],
+  [/\b\d\d:\d\d:\d\d(\.\d+)?/g, 'TIME'],
+  [/\b1[789]\d{8}(\.\d+|\d{3}|\d{6}|\d{9})?\b/g, 'TIME'], // since 1970, in s, ms, us or ns
+  [/\b[\da-f]{16}\b/g, 'SPAN_ID'],
+  [/(\bduration['"]?: )[\d.]+/g, '$1DURATION'],
+  [/\b\d+(\.\d+)? ?(ns|us|µs|ms|s|seconds?)\b/g, 'DURATION'],
+  [/(\b(localhost|127\.0\.0\.1|\[::1\]):)\d+/g, '$1PORT'],
+  [/((?:\b|_)port['"]?[:=] ?['"]?)\d+/g, '$1PORT'],
+];
+
+/** A text with a word in place of each trace id, span id, UUID, time, duration and port: two runs can be compared. */
+export function masked(text: string): string {
+  return MASKS.reduce((all, [pattern, word]) => all.replace(pattern, word), text);
+}
+
+/**
+ * The lines of a quoted output that a real output does not have, once both are masked. `...` in a quoted line stands for
+ * anything; indentation does not count.
+ */
+export function missingLines(quoted: string, output: string): string[] {
+  const real = linesOf(output);
+  return linesOf(quoted).filter((line) => {
+    const pattern = new RegExp(`^${line.split('...').map(RegExp.escape).join('.*')}$`);
+    return !real.some((realLine) => pattern.test(realLine));
+  });
+}
+
+function linesOf(text: string): string[] {
+  return masked(text)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
+
 /** What every step's README is divided into, in this order. */
 export const headings = [
   'Goal',
