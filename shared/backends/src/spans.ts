@@ -5,6 +5,8 @@ export type Span = {
   parentSpanId: string | undefined;
   name: string;
   kind: string;
+  /** Milliseconds since 1970. */
+  startMs: number;
   durationMs: number;
   attributes: Record<string, unknown>;
   /** Attributes of the resource. */
@@ -54,6 +56,7 @@ export function fromOtlp({ resourceSpans }: OtlpTraces): Span[] {
         parentSpanId: span.parentSpanId || undefined,
         name: span.name,
         kind: KINDS[span.kind] ?? String(span.kind),
+        startMs: Number(span.startTimeUnixNano) / 1e6,
         durationMs: Number(BigInt(span.endTimeUnixNano) - BigInt(span.startTimeUnixNano)) / 1e6,
         attributes: toObject(span.attributes),
         resource: toObject(resource.attributes),
@@ -75,7 +78,8 @@ function toValue({ stringValue, intValue, doubleValue, boolValue, arrayValue }: 
 }
 
 /** A span as autotel-devtools gives it back: the resource's attributes are among the span's. */
-type DevtoolsSpan = Omit<Span, 'durationMs' | 'resource' | 'status'> & {
+type DevtoolsSpan = Omit<Span, 'startMs' | 'durationMs' | 'resource' | 'status'> & {
+  startTime: number;
   duration: number;
   status: { code: Span['status']['code']; message?: string };
 };
@@ -83,13 +87,14 @@ export type DevtoolsTraces = { traces: { service: string; spans: DevtoolsSpan[] 
 
 export function fromDevtools({ traces }: DevtoolsTraces): Span[] {
   return traces.flatMap(({ spans }) =>
-    spans.map(({ duration, attributes, status, ...span }) => {
+    spans.map(({ startTime, duration, attributes, status, ...span }) => {
       const isOfResource = (key: string) => /^(service|deployment|telemetry)\./.test(key);
       const entries = Object.entries(attributes);
       return {
         ...span,
         parentSpanId: span.parentSpanId || undefined,
         status: { code: status.code, message: status.message },
+        startMs: startTime,
         durationMs: duration,
         attributes: Object.fromEntries(entries.filter(([key]) => !isOfResource(key))),
         resource: Object.fromEntries(entries.filter(([key]) => isOfResource(key))),
