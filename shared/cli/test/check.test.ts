@@ -40,11 +40,13 @@ test('check --json prints JSON alone', async () => {
 });
 
 test('hint gives one more each time, and at the end the place of the solution', async () => {
-  const [first, second, third] = [await run(['hint']), await run(['hint']), await run(['hint'])];
-  expect(first.stdout).toMatch(/^Hint 1 of 1, for src\/telemetry\.ts:\n\n.*new NodeSDK/);
-  const line = Number(/The solution is in README\.md, line (\d+)\.$/.exec(second.stdout)?.[1]);
+  const [first, second] = [await run(['hint']), await run(['hint'])];
+  expect(first.stdout).toMatch(/^Hint 1 of 2, for src\/telemetry\.ts:\n\n.*new NodeSDK/);
+  expect(second.stdout).toMatch(/^Hint 2 of 2, for src\/telemetry\.ts:\n\n.*defaultResource/);
+  const [third, fourth] = [await run(['hint']), await run(['hint'])];
+  const line = Number(/The solution is in README\.md, line (\d+)\.$/.exec(third.stdout)?.[1]);
   expect((await read('README.md')).split('\n')[line - 1]).toContain('<summary>Solution</summary>');
-  expect(third.stdout).toBe(second.stdout);
+  expect(fourth.stdout).toBe(third.stdout);
 });
 
 test.each([

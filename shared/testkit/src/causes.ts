@@ -61,7 +61,7 @@ const common: Cause[] = [
     at: [LLM, /finally/, /startActiveSpan/],
   },
   {
-    when: ({ test, source }) => /fail/.test(test) && !/\bthrow\b/.test(source(LLM)),
+    when: ({ test, source }) => /fail/.test(test) && /\bcatch\b/.test(source(LLM)) && !/\bthrow\b/.test(source(LLM)),
     say: 'the error is not thrown on. Whoever called must learn of it: end catch with throw.',
     at: [LLM, /catch/, /startActiveSpan/],
   },

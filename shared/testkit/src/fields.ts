@@ -45,10 +45,15 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function inWords(value: unknown): string {
-  if (!isMatcher(value)) return value === undefined ? 'not there' : JSON.stringify(value);
+  if (!isMatcher(value)) return value === undefined ? 'not there' : json(value);
   const { sample } = value;
   if (typeof sample === 'function') return `a ${sample.name.toLowerCase()}`;
-  return sample instanceof RegExp ? `like ${sample}` : `with ${JSON.stringify(sample)}`;
+  return sample instanceof RegExp ? `like ${sample}` : `with ${json(sample)}`;
+}
+
+/** A matcher within stands as what it looks for. */
+function json(value: unknown): string {
+  return JSON.stringify(value, (_key, part) => (isMatcher(part) ? part.sample : part));
 }
 
 function isMatcher(value: unknown): value is { sample: unknown } {

@@ -38,6 +38,14 @@ testMistakes({ at: [TELEMETRY], says: 'no NodeSDK yet' }, [
     says: 'span.setStatus is missing',
   },
   {
+    name: 'a failure that nothing records',
+    file: LLM,
+    from: /\} catch .*?(?=\} finally)/s,
+    to: '',
+    at: [LLM],
+    says: 'span.setStatus is missing',
+  },
+  {
     name: 'error.type mistyped',
     file: LLM,
     from: 'setAttribute(ATTR_ERROR_TYPE',
