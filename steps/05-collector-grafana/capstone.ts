@@ -11,7 +11,8 @@ const faults = [
   { env: { LLM_FAULT: 'malformed' }, cause: 'The model answers, but no JSON: error.type is malformed_response.' },
   {
     env: { LLM_FAULT: 'timeout', LLM_TIMEOUT_MS: '1000' },
-    cause: 'The model does not answer, and the backend gives up after 1 s: error.type is timeout, in both services.',
+    cause:
+      'The model does not answer, and the backend gives up after 1 s: error.type is timeout, and both services are red.',
   },
   {
     env: { LLM_LATENCY_MS: '1500', BACKEND_TIMEOUT_MS: '1000' },
