@@ -19,8 +19,10 @@ test.skipIf(localLane || !canUseBrowser)(
     const { body } = await services.ask(QUESTION);
     await expect.poll(() => findLogs(body.traceId), { timeout: 10_000 }).toHaveLength(1);
     await using page = await openPage(String(body.logsUrl));
-    await page.setViewportSize({ width: 1200, height: 700 });
-    await page.getByText("The model's answer cannot be read").first().waitFor();
+    await page.setViewportSize({ width: 1200, height: 860 });
+    await page.getByRole('button', { name: 'Hide filters' }).click();
+    await page.getByText("The model's answer cannot be read").first().click();
+    await page.getByText('gen_ai.client.operation.exception').waitFor();
     await takePicture('victorialogs.png', page);
   },
 );
