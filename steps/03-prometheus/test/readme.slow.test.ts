@@ -1,14 +1,37 @@
-import { readFile } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { seriesOn } from '@workshop/backends/prometheus';
+import { DURATION_BOUNDARIES } from '@workshop/llm/semconv';
 import { type App, startApp } from '@workshop/testkit/app';
-import { appEnv, findTrace, localLane, metricsPage, promQl, servedSeries } from '@workshop/testkit/backends';
+import {
+  appEnv,
+  findSeries,
+  findTrace,
+  localLane,
+  metricsPage,
+  prometheus,
+  promQl,
+  servedSeries,
+} from '@workshop/testkit/backends';
 import { traceIdsIn } from '@workshop/testkit/console';
-import { copyStep, edit, fencesIn, headings, headingsIn, sectionOf } from '@workshop/testkit/readme';
+import { completion, send, startProvider } from '@workshop/testkit/provider';
+import {
+  applyPatches,
+  copyStep,
+  edit,
+  fencesIn,
+  headings,
+  headingsIn,
+  masked,
+  sectionOf,
+} from '@workshop/testkit/readme';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 const step = join(import.meta.dirname, '..');
 const readme = await readFile(join(step, 'README.md'), 'utf8');
+const texts = fencesIn(readme, 'text');
+const view = fencesIn(sectionOf(readme, 'Going further'), 'diff');
 const [breakIt] = fencesIn(sectionOf(readme, 'Break it'), 'diff');
 const soon = { timeout: 20_000, interval: 250 };
 
@@ -16,14 +39,50 @@ test('the README has the headings of every step', () => {
   expect(headingsIn(readme)).toEqual(headings);
 });
 
-test.each([
-  ['answered', 0, {}],
-  ['failed', 1, { LLM_FAULT: 'malformed' }],
-])('"See it" shows lines that the app serves: %s', async (_name, block, env) => {
-  await using app = startApp([], { env: { ...appEnv, ...env } });
+test('task 1: the page shows the resource, and nothing measured yet', async () => {
+  await using begun = await copyStep(step);
+  await cp(join(step, '../02-jaeger/src'), join(begun.dir, 'src'), { recursive: true });
+  await applyPatches(begun.dir, fencesIn(sectionOf(readme, 'Do it'), 'diff').slice(0, 1));
+  await using app = startApp([], { cwd: begun.dir, env: appEnv });
   await ask(app, 'What is a trace?');
-  const quoted = String(fencesIn(readme, 'text')[block]).trim().split('\n').map(withoutValue);
-  expect((await metricsPage()).split('\n').map(withoutValue)).toEqual(expect.arrayContaining(quoted));
+  await expectOnPage(0);
+});
+
+test.each([
+  ['task 2, answered', 1, {}, ['What is a trace?']],
+  ['task 2, failed', 2, { LLM_FAULT: 'malformed' }, ['What is a trace?']],
+  ['"See it"', 3, {}, ['What is a trace?', 'What is a span?', 'What is a metric?']],
+])('the app serves the lines of %s', async (_name, block, env, questions) => {
+  await using app = startApp([], { env: { ...appEnv, ...env } });
+  await ask(app, ...questions);
+  await expectOnPage(block);
+});
+
+test('"See it" calculates with the values of its lines', () => {
+  const { calls, seconds, buckets } = quotedDuration();
+  const faster = Number(buckets[0]?.value);
+  const text = sectionOf(readme, 'See it');
+  expect(text).toContain(`${seconds.toFixed(3)} / ${calls} = ${(seconds / calls).toFixed(3)} seconds`);
+  expect(text).toContain(`${calls} - ${faster} = ${calls - faster} call`);
+  expect(text).toContain(`from ${calls} to ${calls + 5}, and 5 / 60 = ${(5 / 60).toFixed(3)} calls per second`);
+});
+
+test.skipIf(localLane)('Prometheus finds the quantile of "See it" in its lines (local lane: no PromQL)', async () => {
+  const buckets = quotedDuration().buckets.map(
+    ({ le, value }) => `label_replace(vector(${value}), "le", "${le}", "", "")`,
+  );
+  const [quantile] = await promQl(`histogram_quantile(0.95, ${buckets.join(' or ')})`);
+  expect(quantile?.value.toFixed(3)).toBe(/0\.02 \+ 0\.85 × 0\.02 = (\S+) seconds/.exec(readme)?.[1]);
+});
+
+test('your prediction: answered and failed calls make 34 series, and one more question adds none', async () => {
+  const replies = ['no JSON', 'no JSON', ...Array(9).fill('{"query":"q","joke":"j","text":"t","question":"?"}')];
+  await using provider = await startProvider((_request, response) => send(response, 200, completion(replies.shift())));
+  await using app = startApp([], { env: { ...appEnv, ...provider.env } });
+  await ask(app, ...Array(10).fill('What is a trace?'));
+  expect(await seriesOfDuration()).toBe(34);
+  await ask(app, 'What is a metric?');
+  expect(await seriesOfDuration()).toBe(34);
 });
 
 test('"What changed" says which attributes metric and span share, and which only the span has', async () => {
@@ -35,37 +94,88 @@ test('"What changed" says which attributes metric and span share, and which only
 });
 
 test.skipIf(localLane)('the queries of "See it" answer (local lane: no PromQL)', async () => {
-  const queries = fencesIn(readme, 'promql');
+  const queries = fencesIn(sectionOf(readme, 'See it'), 'promql');
   expect(queries).toHaveLength(4);
-  await using app = startApp([], { env: appEnv });
-  await ask(app, 'What is a trace?', 'What is a span?');
-  for (const query of queries) {
-    await expect.poll(() => promQl(query), { ...soon, message: query }).not.toEqual([]);
-    // A rate needs two scrapes with a difference between them.
-    await ask(app, 'What is a metric?');
+  const [byOutcome = '', callRate = ''] = queries;
+  {
+    await using failing = startApp([], { env: { ...appEnv, LLM_FAULT: 'malformed' } });
+    await ask(failing, 'What is a trace?');
+    const failed = { labels: { error_type: 'malformed_response' }, value: 1 };
+    await expect.poll(() => promQl(byOutcome), soon).toEqual([failed]);
   }
-});
 
-test('answered and failed calls are two combinations, 34 series, however many questions', async () => {
   await using app = startApp([], { env: appEnv });
-  await ask(app, 'What is a trace?', 'What is a span?');
-  expect(await seriesOfDuration()).toBe(17);
-  await ask(app, 'What is a metric?', 'What is a trace?');
-  expect(await seriesOfDuration()).toBe(17);
+  await ask(app, 'What is a trace?', 'What is a span?', 'What is a metric?');
+  await expect.poll(() => promQl(byOutcome), soon).toEqual([{ labels: {}, value: 3 }]);
+  await ask(app, ...Array(5).fill('What is a trace?'));
+  await expect.poll(() => promQl(byOutcome), soon).toEqual([{ labels: {}, value: 8 }]);
+  const [rate] = await promQl(callRate);
+  expect(Number(rate?.value) * 60, 'how much it grew in a minute').toBeGreaterThanOrEqual(5);
+  for (const query of queries) expect(await promQl(query), query).not.toEqual([]);
 });
 
-test('"Break it": with the question as an attribute every question makes 15 buckets more', async () => {
+test('"Break it": with the question as an attribute every new question makes 17 series more', async () => {
   await using broken = await copyStep(step);
   const [, removed, added] = /^-(.*)\n\+(.*)$/m.exec(String(breakIt)) ?? [];
   await edit(join(broken.dir, 'src/llm.ts'), String(removed), String(added));
   await using app = startApp([], { cwd: broken.dir, env: appEnv });
-  const buckets = async () => (await servedSeries('gen_ai_client_operation_duration_bucket')).length;
+  const [query = ''] = fencesIn(sectionOf(readme, 'Break it'), 'promql');
+  const count = async () => (localLane ? seriesOfDuration() : (await promQl(query))[0]?.value);
 
   await ask(app, 'one');
-  expect(await buckets()).toBe(15);
-  await ask(app, 'two', 'three');
-  expect(await buckets()).toBe(45);
+  await expect.poll(count, soon).toBe(17);
+  await ask(app, 'two', 'three', 'two');
+  await expect.poll(count, soon).toBe(51);
 });
+
+test('a View renames the duration and drops an attribute, and its buckets stay', async () => {
+  await using copy = await copyStep(step, view);
+  await using app = startApp([], { cwd: copy.dir, env: appEnv });
+  await ask(app, 'What is a trace?', 'What is a span?');
+  await expectOnPage(4);
+  expect(await servedSeries('gen_ai_client_operation_duration_count')).toEqual([]);
+  const buckets = await servedSeries('gen_ai_client_inference_duration_bucket');
+  expect(buckets.map(({ labels }) => labels.le)).toEqual([...DURATION_BOUNDARIES.map(String), '+Inf']);
+  await expect.poll(async () => (await findSeries('gen_ai_client_inference_duration_count'))[0]?.value, soon).toBe(2);
+});
+
+test.skipIf(localLane)('behind a View an alert on the old name finds nothing (local lane: no alerts)', async () => {
+  const model = `model-${crypto.randomUUID()}`;
+  await using provider = await startProvider((_request, response) => send(response, 200, completion('no JSON')));
+  await using copy = await copyStep(step, view);
+  await using app = startApp([], { cwd: copy.dir, env: { ...appEnv, ...provider.env, LLM_MODEL: model } });
+  const { groups } = parse(await readFile(join(step, 'alerts.yml'), 'utf8'));
+  const { expr } = groups[0].rules[0];
+  const ofModel = async (query: string) =>
+    (await promQl(query)).filter(({ labels }) => labels.gen_ai_request_model === model).map(({ value }) => value);
+  await ask(app, 'What is a trace?');
+  await expect.poll(() => ofModel('gen_ai_client_inference_duration_count'), soon).toEqual([1]);
+  await ask(app, 'What is a span?');
+  await expect.poll(() => ofModel(expr.replaceAll('_operation_duration', '_inference_duration')), soon).toEqual([1]);
+  expect(await ofModel(expr)).toEqual([]);
+});
+
+test.skipIf(localLane)(
+  '"On call": inactive, pending, firing; and inactive again when the app is down (local lane: no alerts)',
+  { timeout: 180_000 },
+  async () => {
+    const states = new Set<string | undefined>();
+    const see = async () => [...states.add(await stateOf('LlmErrorRatioHigh'))];
+    {
+      await using app = startApp([], { env: { ...appEnv, LLM_FAULT: 'malformed' } });
+      await expect.poll(see, { ...soon, timeout: 60_000 }).toContain('inactive');
+      states.clear();
+      await see();
+      for (let i = 0; i < 5; i++) await ask(app, 'What is a trace?');
+      const asking = setInterval(() => app.type('What is a trace?\n'), 1_000);
+      await expect.poll(see, { ...soon, timeout: 60_000 }).toEqual(['inactive', 'pending', 'firing']);
+      clearInterval(asking);
+    }
+    await expect.poll(() => promQl('up'), soon).toMatchObject([{ value: 0 }]);
+    await expect.poll(() => stateOf('LlmAppDown'), { ...soon, timeout: 60_000 }).toBe('firing');
+    await expect.poll(() => stateOf('LlmErrorRatioHigh'), { ...soon, timeout: 60_000 }).toBe('inactive');
+  },
+);
 
 test.skipIf(localLane)(
   'every alert links to a page that has its row of "On call" (local lane: no alerts)',
@@ -91,8 +201,28 @@ async function namesOf(env: Record<string, string>) {
   return { onSpan: Object.keys(span?.attributes ?? {}), onMetric: Object.keys(series?.labels ?? {}) };
 }
 
-function withoutValue(line: string): string {
-  return line.replace(/ \S+$/, '');
+/** Expects the lines of a `text` block of the README on the page: `...` for any labels, bucket counts and fractions differ. */
+async function expectOnPage(block: number): Promise<void> {
+  const page = masked(await metricsPage()).split('\n');
+  for (const line of masked(String(texts[block])).trim().split('\n')) {
+    const value = /_bucket|\.\d+$/.test(line) ? /\S+$/ : /(?!)/;
+    const pattern = RegExp.escape(line.replace(value, 'VALUE')).replaceAll(RegExp.escape('...'), '.*');
+    expect(page, line).toContainEqual(expect.stringMatching(`^${pattern.replace('VALUE', '\\S+')}$`));
+  }
+}
+
+/** What "See it" quotes of the duration. */
+function quotedDuration() {
+  const quoted = (part: string) => seriesOn(String(texts[3]), `gen_ai_client_operation_duration_${part}`);
+  const calls = Number(quoted('count')[0]?.value);
+  const seconds = Number(quoted('sum')[0]?.value);
+  const buckets = quoted('bucket').map(({ labels, value }) => ({ le: labels.le, value }));
+  return { calls, seconds, buckets: [...buckets, { le: '+Inf', value: calls }] };
+}
+
+async function stateOf(alert: string): Promise<string | undefined> {
+  const { groups } = await prometheus<{ groups: { rules: { name: string; state: string }[] }[] }>('rules?type=alert');
+  return groups.flatMap(({ rules }) => rules).find(({ name }) => name === alert)?.state;
 }
 
 /** The attributes of the table in "What changed" that are on the span and, `yes` or `no`, on the metric. */
