@@ -1,87 +1,80 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { cleanEnv } from '@workshop/testkit/app';
-import { appEnv, findSpans } from '@workshop/testkit/backends';
-import { copyStep, edit, fencesIn } from '@workshop/testkit/readme';
-import { describe, expect, test } from 'vitest';
+import { appEnv, findSpans, findTrace } from '@workshop/testkit/backends';
+import { traceIdsIn } from '@workshop/testkit/console';
+import { installOwnApp } from '@workshop/testkit/own-app';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 
-const step = join(import.meta.dirname, '..');
-const readme = await readFile(join(step, 'README.md'), 'utf8');
-const ownLines = String(fencesIn(readme.split('**In your own app:**')[1] ?? '', 'ts')[0]);
-const HINT = "the README's lines do not flush.";
+const own = await installOwnApp(await readFile(join(import.meta.dirname, '../README.md'), 'utf8'));
+afterAll(own[Symbol.asyncDispose]);
+const app = join(own.dir, 'app.ts');
+const program = await readFile(app, 'utf8');
+const RUNS_ON = 'setInterval(() => {}, 1_000);';
 
 describe('"In your own app": a program without the workshop keeps its last span', () => {
+  beforeEach(() => writeFile(app, program));
+
+  test('as the README has it', async () => {
+    const { stdout, stderr, exitCode } = await own.start(appEnv).ended;
+
+    expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
+    expect(await findTrace(traceIdsIn(stdout)[0])).toMatchObject([
+      { name: 'my_work', resource: { 'service.name': 'my-app', 'telemetry.sdk.language': 'nodejs' } },
+    ]);
+  });
+
   test.each([
     ['when it ends, with the exit code that it has set', 'process.exitCode = 3;', 3],
     ['when nobody catches an exception', "throw new Error('a bug');", 1],
     ['when nobody catches a rejection', "Promise.reject(new Error('a bug'));", 1],
-  ])('%s', async (_name, ending, exitCode) => {
-    await using own = await ownProgram(ending);
-    const service = `own-${crypto.randomUUID()}`;
-    const program = start(own.dir, { OTEL_SERVICE_NAME: service });
+  ])('%s, and OTEL_SERVICE_NAME names it', async (_name, ending, exitCode) => {
+    await writeFile(app, program + ending);
+    const ended = await own.start({ ...appEnv, OTEL_SERVICE_NAME: 'my-other-app' }).ended;
 
-    expect(await once(program, 'exit')).toEqual([exitCode, null]);
-    await landed(service);
+    expect(ended.exitCode).toBe(exitCode);
+    const [span] = await findTrace(traceIdsIn(ended.stdout)[0]);
+    expect(span).toMatchObject({ name: 'my_work', resource: { 'service.name': 'my-other-app' } });
   });
 
   test.skipIf(process.platform === 'win32').each([
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const)('on %s, with exit code %i (Windows has no signals)', async (signal, exitCode) => {
-    await using own = await ownProgram('setInterval(() => {}, 1_000);');
-    const service = `own-${crypto.randomUUID()}`;
-    const program = start(own.dir, { OTEL_SERVICE_NAME: service });
-    await once(program.stdout, 'data');
-    program.kill(signal);
+    await writeFile(app, program + RUNS_ON);
+    await using running = own.start(appEnv);
+    await running.shows(/^Trace: /m);
+    running.signal(signal);
 
-    expect(await once(program, 'exit')).toEqual([exitCode, null]);
-    await landed(service);
+    expect((await running.ended).exitCode).toBe(exitCode);
+    expect(await findTrace(traceIdsIn(running.stdout)[0])).toMatchObject([{ name: 'my_work' }]);
   });
 
   test('and waits 3 s at most for a receiver that never answers', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1');
     await once(silent, 'listening');
-    await using own = await ownProgram('');
-    await edit(join(own.dir, 'src/telemetry.ts'), '{ timeoutMillis: 1_500 }', '');
     const { port } = silent.address() as AddressInfo;
-    const program = start(own.dir, { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
-    await once(program.stdout, 'data');
+    await using running = own.start({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+    await running.shows(/^Trace: /m);
     const worked = Date.now();
 
-    expect(await once(program, 'exit')).toEqual([0, null]);
+    expect((await running.ended).exitCode).toBe(0);
     expect(Date.now() - worked).toBeGreaterThan(2_500);
     expect(Date.now() - worked).toBeLessThan(5_000);
     silent.close();
   });
+
+  test.skipIf(process.platform === 'win32')('but not after kill -9 (Windows has no signals)', async () => {
+    await writeFile(app, program + RUNS_ON);
+    await using killed = own.start(appEnv);
+    await killed.shows(/^Trace: /m);
+    killed.signal('SIGKILL');
+    await killed.ended;
+    await writeFile(app, program);
+    const later = await own.start(appEnv).ended;
+    await findTrace(traceIdsIn(later.stdout)[0]); // when this one is there, the lost one would be too
+
+    expect(await findSpans({ traceId: String(traceIdsIn(killed.stdout)[0]) })).toEqual([]);
+  });
 });
-
-/** This step's telemetry.ts with the README's lines in place of the workshop's, and a program with one span. */
-async function ownProgram(ending: string) {
-  const own = await copyStep(step);
-  await edit(join(own.dir, 'src/telemetry.ts'), /import .* from '@workshop.*\n/, '');
-  await edit(join(own.dir, 'src/telemetry.ts'), 'onExit(() => sdk.shutdown());\n', ownLines);
-  const program = [
-    "import { trace } from '@opentelemetry/api';",
-    "trace.getTracer('own').startSpan('my_work').end();",
-    "console.log('worked');",
-    ending,
-  ];
-  await writeFile(join(own.dir, 'src/app.ts'), program.join('\n'));
-  expect(await own.read('src/telemetry.ts')).not.toContain('@workshop');
-  return own;
-}
-
-function start(cwd: string, env: Record<string, string>) {
-  const options = { cwd, env: { ...cleanEnv(), ...appEnv, ...env } };
-  const program = spawn('node', ['--import', './src/telemetry.ts', 'src/app.ts'], options);
-  program.stderr.resume();
-  return program;
-}
-
-async function landed(service: string): Promise<void> {
-  const spans = () => findSpans({ service });
-  await expect.poll(spans, { timeout: 10_000, message: HINT }).toMatchObject([{ name: 'my_work' }]);
-}
