@@ -12,21 +12,15 @@ import { canUseTerminal, cleanEnv, runApp, startAppOnTerminal } from '@workshop/
 import { appEnv, findSpans, findTrace, localLane, services, tracesUrl } from '@workshop/testkit/backends';
 import { canUseBrowser, openPage } from '@workshop/testkit/browser';
 import { traceIdsIn } from '@workshop/testkit/console';
-import * as markdown from '@workshop/testkit/readme';
+import { applyPatches, copyStep, edit, fencesIn, missingLines, sectionOf } from '@workshop/testkit/readme';
 import getPort from 'get-port';
 import { expect, test } from 'vitest';
-
-const { copyStep, edit, fencesIn, missingLines, sectionOf } = markdown;
 
 const step = join(import.meta.dirname, '..');
 const before = join(step, '../01-console');
 const readme = await readFile(join(step, 'README.md'), 'utf8');
 const QUESTION = 'What is a trace?';
 const FLUSH = 'onExit(() => sdk.shutdown());';
-
-test('the README has the headings of every step', () => {
-  expect(markdown.headingsIn(readme)).toEqual(markdown.headings);
-});
 
 test('"Do it": after task 1 the span is lost, without a word; after task 2 it arrives', async () => {
   const [send = '', flush = ''] = fencesIn(readme, 'diff');
@@ -41,7 +35,7 @@ test('"Do it": after task 1 the span is lost, without a word; after task 2 it ar
   expect(lost.stderr).not.toMatch(/Telemetry|Lost/);
   expect(await services()).not.toContain(service);
 
-  await markdown.applyPatches(work.dir, [flush]);
+  await applyPatches(work.dir, [flush]);
   const flushed = await runApp([QUESTION], options);
   await findTrace(traceIdsIn(flushed.stdout)[0]);
   expect(await services()).toContain(service);
