@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { root } from '@workshop/lessons/steps';
+import { findStep, root } from '@workshop/lessons/steps';
 import { fencesIn, missingLines, sectionOf } from '@workshop/testkit/readme';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { copyWorkshop } from './copy.ts';
@@ -48,6 +48,15 @@ test("the guide's causes are those of the capstone, in their order", async () =>
   const causes = [...capstone.matchAll(/\bcause:\s*(['"])(.*?)\1[,\s]/g)].map(([, , cause]) => cause);
   expect(faults.map(({ cause }) => cause)).toEqual(causes);
   expect(faults.map(({ number }) => number)).toEqual(causes.map((_cause, i) => String(i + 1)));
+});
+
+test('the guide cuts sections that the READMEs have', async () => {
+  const cuts = [...guide.matchAll(/^\| (\d\d): \*(.+?)\*/gm)].map(([, step, heading]) => ({ step, heading }));
+  expect(cuts).not.toEqual([]);
+  for (const { step, heading } of cuts) {
+    const readme = await readFile(join(String(findStep(String(step))?.dir), 'README.md'), 'utf8');
+    expect(readme, `the README of step ${step}`).toContain(`### ${heading}\n`);
+  }
 });
 
 /** The names of saved playgrounds are times. */
