@@ -4,7 +4,7 @@ import { type Check, type Document, parseDocument, paths, readDocument } from '.
 import { minutesAgree, sizesAreMeasured, versionsAreOurs } from './documents/numbers.ts';
 import { codeIsQuoted, linksLead, portsAreOpen, variablesExist } from './documents/places.ts';
 import { isShaped } from './documents/shape.ts';
-import { isPlain, isShort, isSpelled } from './documents/words.ts';
+import { isPlain, isShort, isSpelled, ownWords, wordsOf } from './documents/words.ts';
 
 const checks: [string, Check][] = [
   ['its headings are those of every step', isShaped],
@@ -29,6 +29,12 @@ describe.each(paths)('%s', (path) => {
   test.each(checks)('%s', async (_name, check) => {
     expect(await problemsOf(check, await readDocument(path))).toEqual([]);
   });
+});
+
+test('every word of own-words.txt stands in a document', async () => {
+  const documents = await Promise.all(paths.map(readDocument));
+  const used = documents.flatMap((document) => [...wordsOf(document).keys()]);
+  expect(ownWords.filter((word) => ![...used, ...used.map((each) => each.toLowerCase())].includes(word))).toEqual([]);
 });
 
 /** What would go wrong in a document, the check that finds it, and what it says. */

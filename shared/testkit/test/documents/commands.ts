@@ -8,23 +8,18 @@ import { type Check, codeSpans, type Document, type Problem } from './document.t
 type Command = { line: number; words: string[]; near: string };
 
 const SHELLS = ['sh', 'bash'];
-const COMPOSE = {
-  config: [],
-  down: ['-v'],
-  exec: ['-T'],
-  kill: ['-s'],
-  logs: ['-f', '--tail'],
-  pause: [],
-  ps: ['-a'],
-  pull: [],
+
+/** The commands of Docker Compose that the documents use, and their options. */
+const COMPOSE: Record<string, string[]> = {
+  kill: [],
+  logs: [],
+  ps: [],
   restart: [],
-  rm: ['-f', '-s'],
-  run: ['--rm', '--no-deps', '--entrypoint', '-v'],
+  run: ['--rm', '--entrypoint', '-v'],
   start: [],
   stop: [],
-  unpause: [],
-  up: ['-d', '--remove-orphans', '--force-recreate', '--wait'],
-} as Record<string, string[]>;
+  up: ['-d'],
+};
 
 /** Every command of the workshop, of npm, Compose and Node exists, with its options. */
 export const commandsExist: Check = async (document) => {
@@ -137,7 +132,7 @@ function hasScript(dir: string, script: string): boolean {
 async function composeProblem([command = '', ...args]: string[], { step }: Document): Promise<string | undefined> {
   const known = COMPOSE[command];
   if (!command) return undefined;
-  if (!known) return `the documents use of Compose: ${Object.keys(COMPOSE).join(', ')}.`;
+  if (!known) return `of Compose the documents use ${Object.keys(COMPOSE).join(', ')}.`;
   const file = join((step ?? steps.at(-1))?.dir ?? '', 'compose.yaml');
   const services = existsSync(file) ? Object.keys(parse(readFileSync(file, 'utf8')).services) : [];
   const inContainer = ['run', 'exec'].includes(command);

@@ -9,49 +9,48 @@ import { type Check, type Document, type Problem, readDocument, type Table, tabl
 
 const README = await readDocument('README.md');
 
-/** The minutes of a step are the same in all documents, and what is called a total is the sum. */
+/** The minutes of a step and of the capstone are those of the map in README.md, and a total is the sum. */
 export const minutesAgree: Check = (document) => {
-  const problems = tablesIn(document).flatMap((table) => [...totalProblems(table), ...rowProblems(table)]);
+  const problems = tablesIn(document).flatMap((table) => [...minutesProblems(table), ...totalProblems(table)]);
   if (!document.step) return problems;
-  const time = document.lines.findIndex(({ text }) => text === '## Time');
-  const line = document.lines.slice(time + 1).find(({ text }) => text !== '');
-  const [stated] = minutesOf(/^\d[\d +]*(?= minutes)/.exec(line?.text ?? '')?.[0] ?? '');
-  const minutes = minutesOfStep(document.step);
-  if (stated !== minutes) problems.push({ line: line?.number ?? 1, says: `README.md gives it ${minutes} minutes.` });
-  return problems;
+  const heading = document.lines.findIndex(({ text }) => text === '## Time');
+  const time = document.lines.find(({ text }, index) => index > heading && text !== '');
+  const minutes = minutesOfStep(document.step).join(' and ');
+  if (numbersIn(time?.text).join(' and ') === minutes) return problems;
+  return [...problems, { line: time?.number ?? 1, says: `README.md gives it ${minutes} minutes.` }];
 };
 
-function totalProblems(table: Table): Problem[] {
-  const column = table.header.indexOf('minutes');
-  const total = table.rows.findIndex(({ cells }) => /^\**total/i.test(cells[0] ?? ''));
-  if (column < 0 || total < 0) return [];
-  const sum = table.rows
-    .slice(0, total)
-    .flatMap(({ cells }) => minutesOf(cells[column] ?? ''))
-    .reduce((a, b) => a + b, 0);
-  const { line, cells } = table.rows[total] as Table['rows'][number];
-  return minutesOf(cells[column] ?? '')[0] === sum ? [] : [{ line, says: `the minutes add up to ${sum}.` }];
-}
-
-function rowProblems(table: Table): Problem[] {
-  const column = table.header.indexOf('minutes');
-  if (column < 0) return [];
-  return table.rows.flatMap(({ line, cells }) => {
-    const step = steps.find(({ name }) => cells.some((cell) => cell.startsWith(`[${name}]`)));
-    const minutes = step && minutesOfStep(step);
-    const [stated] = minutesOf(cells[column] ?? '');
-    return minutes === stated || !step ? [] : [{ line, says: `README.md gives ${step.name} ${minutes} minutes.` }];
+function minutesProblems({ header, rows }: Table): Problem[] {
+  const column = header.indexOf('minutes');
+  const capstone = steps.flatMap(minutesOfStep).at(-1);
+  return rows.flatMap(({ line, cells: [part = '', ...cells] }) => {
+    const step = steps.find(({ name }) => part.startsWith(`[${name}]`));
+    const minutes = part === 'capstone' ? capstone : step && minutesOfStep(step)[0];
+    const [stated] = numbersIn(cells[column - 1]);
+    if (column < 0 || minutes === undefined || stated === minutes) return [];
+    return [{ line, says: `README.md gives it ${minutes} minutes.` }];
   });
 }
 
-/** What the map in README.md says. The capstone's minutes, behind a plus, are not the step's own. */
-function minutesOfStep(step: Step): number | undefined {
-  return minutesOf(mapCell(README, step, /^minutes$/)?.text ?? '')[0];
+function totalProblems({ header, rows }: Table): Problem[] {
+  const column = header.indexOf('minutes');
+  const total = rows.find(({ cells }) => cells[0] === 'total');
+  if (!total || column < 0) return [];
+  const sum = rows
+    .slice(0, rows.indexOf(total))
+    .flatMap(({ cells }) => numbersIn(cells[column]))
+    .reduce((one, other) => one + other, 0);
+  return numbersIn(total.cells[column])[0] === sum ? [] : [{ line: total.line, says: `the minutes add up to ${sum}.` }];
 }
 
-/** The numbers of a cell such as 50 + 15. */
-function minutesOf(cell: string): number[] {
-  return (cell.match(/\d+/g) ?? []).map(Number);
+/** What the map in README.md says: the minutes of a step, and behind a plus those of the capstone. */
+function minutesOfStep(step: Step): number[] {
+  return numbersIn(mapCell(README, step, /^minutes$/)?.text);
+}
+
+/** The numbers in a text such as 50 + 15. */
+function numbersIn(text = ''): number[] {
+  return (text.match(/\d+/g) ?? []).map(Number);
 }
 
 function mapCell(document: Document, step: Step, column: RegExp): { line: number; text: string } | undefined {
@@ -63,14 +62,14 @@ function mapCell(document: Document, step: Step, column: RegExp): { line: number
   return undefined;
 }
 
-/** The map in README.md says how many lines of a step's src/ an attendee types, and how many differ from the step before. */
+/** The map in README.md says how many lines of a step's src/ you type, and how many differ from the step before. */
 export const sizesAreMeasured: Check = async (document) => {
   if (document.path !== README.path) return [];
   const problems: Problem[] = [];
   for (const step of steps) {
     for (const [column, size] of Object.entries(await sizesOf(step))) {
       const cell = mapCell(document, step, new RegExp(`\\b${column}\\b`));
-      if (size === undefined || Number(/\d+/.exec(cell?.text ?? '')?.[0]) === size) continue;
+      if (size === undefined || numbersIn(cell?.text)[0] === size) continue;
       problems.push({
         line: cell?.line ?? 1,
         says: `${step.name}: in the map's column "... ${column} ..." stands ${size}.`,
@@ -99,15 +98,13 @@ const lockfile = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf
 /** `npm i` names exact versions, those of the lockfile where it has the package. */
 export const versionsAreOurs: Check = (document) =>
   commandsIn(document)
-    .filter(
-      ({ words: [npm, command = '', ...names] }) => npm === 'npm' && /^(i|install)$/.test(command) && names.length > 0,
-    )
-    .flatMap(({ line, words }) =>
-      words.slice(2).flatMap((word) => {
-        const [, name = '', version] = /^(@?[\w./-]+)(?:@(.+))?$/.exec(word) ?? [];
+    .filter(({ words: [npm, command = ''] }) => npm === 'npm' && /^(i|install)$/.test(command))
+    .flatMap(({ line, words }) => {
+      const packages = words.slice(2).filter((word) => !/^-|^[A-Z@]+$/.test(word));
+      return packages.flatMap((word) => {
+        const [, name, version] = /^(.[^@]*)(?:@(.+))?$/.exec(word) ?? [];
         const ours = lockfile[`node_modules/${name}`]?.version;
-        if (word.startsWith('-') || /^[A-Z@]+$/.test(word)) return [];
         if (ours && version !== ours) return [{ line, says: `\`${word}\`: ours is ${name}@${ours}.` }];
         return /^\d+\.\d+\.\d+$/.test(version ?? '') ? [] : [{ line, says: `\`${word}\`: name an exact version.` }];
-      }),
-    );
+      });
+    });

@@ -10,7 +10,7 @@ const LINE_LENGTH = 120;
 const WORDS_OF_A_SENTENCE = 30;
 
 /** Words that tell the reader nothing, or that only their writer hears. */
-const REFUSED = /\b(just|simply|obviously|of course|by itself|has got|have got|to the letter|in peace)\b/gi;
+const REFUSED = /\b(just|simply|obviously|of course|by itself|has got|have got|to the letter|in peace)\b|;/gi;
 
 type Text = { line: number; text: string; folded: boolean };
 
@@ -38,7 +38,7 @@ export const isPlain: Check = (document) =>
   });
 
 /** Names and terms that the dictionary does not have. */
-const ownWords = new Set((await readFile(join(import.meta.dirname, 'own-words.txt'), 'utf8')).trim().split('\n'));
+export const ownWords = (await readFile(join(import.meta.dirname, 'own-words.txt'), 'utf8')).trim().split('\n');
 const typo = new Typo('en_GB', textOf(dictionary.aff), textOf(dictionary.dic));
 
 function textOf(bytes: Uint8Array): string {
@@ -46,27 +46,21 @@ function textOf(bytes: Uint8Array): string {
 }
 
 /** Every word is in the dictionary of British English, or in own-words.txt. */
-export const isSpelled: Check = (document) => {
-  const headings = document.lines
-    .filter(({ text }) => text.startsWith('#'))
-    .map(({ number, text, folded }) => ({ line: number, text, folded }));
-  const unknown = new Map<string, number>();
-  for (const { line, text } of [...headings, ...textsIn(document)]) {
-    for (const word of wordsIn(text)) if (!isKnown(word) && !unknown.has(word)) unknown.set(word, line);
-  }
-  return [...unknown].map(([word, line]) => {
-    return { line, says: `is "${word}" spelled right? If it is a name or a term: own-words.txt.` };
+export const isSpelled: Check = (document) =>
+  [...wordsOf(document)]
+    .filter(([word]) => ![word, word.toLowerCase()].some((each) => ownWords.includes(each)) && !typo.check(word))
+    .map(([word, line]) => ({ line, says: `is "${word}" spelled right? If it is a name or a term: own-words.txt.` }));
+
+/** The words of a document, without code, file names and addresses, and the line where each is first. */
+export function wordsOf(document: Document): Map<string, number> {
+  const headings = document.lines.filter(({ text }) => text.startsWith('#'));
+  const texts = [...headings.map(({ number, text }) => ({ line: number, text })), ...textsIn(document)];
+  const words = texts.flatMap(({ line, text }) => {
+    const prose = withoutCode(text, ' ').replace(/\S*[\d/_@.]\w\S*|<[^>]*>/g, ' ');
+    const found = prose.match(/\p{L}[\p{L}'’]*/gu) ?? [];
+    return found.map((word) => [word.replace(/['’]s?$/, ''), line] as const);
   });
-};
-
-/** The words of a text, without code, file names and addresses. */
-export function wordsIn(text: string): string[] {
-  const words = withoutCode(text, ' ').replace(/\S*[\d/_@.]\w\S*|<[^>]*>/g, ' ');
-  return (words.match(/\p{L}[\p{L}'’]*/gu) ?? []).map((word) => word.replace(/['’](s)?$/, ''));
-}
-
-export function isKnown(word: string): boolean {
-  return ownWords.has(word) || ownWords.has(word.toLowerCase()) || typo.check(word);
+  return new Map(words.toReversed());
 }
 
 function withoutCode(text: string, word: string): string {
