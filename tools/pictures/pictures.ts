@@ -48,6 +48,8 @@ async function make(step: Step): Promise<void> {
   const results: Result[] = report.testResults.flatMap(
     ({ assertionResults }: { assertionResults: Result[] }) => assertionResults,
   );
+  const [backends] = /^Backends: .*/m.exec(all) ?? [];
+  if (backends) console.log(`  ${backends}`);
   if (results.length === 0) throw new Error(`${step.name}: no picture was made. The tests printed:\n${all}`);
   for (const { fullName, status, failureMessages } of results) {
     if (status === 'passed') console.log(`  made      ${fullName}`);
