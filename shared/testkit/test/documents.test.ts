@@ -114,7 +114,7 @@ test.each<[string, Check, string, string, string?]>([
   [
     'a wrong sum',
     minutesAgree,
-    '| part | minutes |\n|---|---|\n| one | 20 |\n| total | 25 |',
+    '| part | minutes |\n|---|---|\n| one | 20 |\n| **total** | 25 |',
     'the minutes add up to 20.',
   ],
   [

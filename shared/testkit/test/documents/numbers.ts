@@ -34,7 +34,7 @@ function minutesProblems({ header, rows }: Table): Problem[] {
 
 function totalProblems({ header, rows }: Table): Problem[] {
   const column = header.indexOf('minutes');
-  const total = rows.find(({ cells }) => cells[0] === 'total');
+  const total = rows.find(({ cells }) => cells[0]?.replaceAll('*', '') === 'total');
   if (!total || column < 0) return [];
   const sum = rows
     .slice(0, rows.indexOf(total))
