@@ -22,7 +22,8 @@ export type ReceivedSeries = {
   unit: string;
   service: string;
   attributes: Record<string, unknown>;
-  points: { count: number; sum: number }[];
+  /** `value` of a counter, `count` and `sum` of a histogram. */
+  points: { value: number; count: number; sum: number }[];
 };
 
 /** What reads the backends of `backends`' lane. */

@@ -1,16 +1,35 @@
-import { readFile } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { composeProject } from '@workshop/backends/compose';
-import { localLane, logsQl, promQl } from '@workshop/testkit/backends';
-import { copyStep, edit, fencesIn, headings, headingsIn, runTests } from '@workshop/testkit/readme';
+import type { Series } from '@workshop/backends/prometheus';
+import { readerOf } from '@workshop/backends/reader';
+import { backends, findSpans, findTrace, localLane, logsQl, promQl, receivedMetric } from '@workshop/testkit/backends';
+import { completion, send, startProvider } from '@workshop/testkit/provider';
+import {
+  applyPatches,
+  copyStep,
+  edit,
+  fencesIn,
+  headings,
+  headingsIn,
+  missingLines,
+  runTests,
+  sectionOf,
+} from '@workshop/testkit/readme';
 import { startServices } from '@workshop/testkit/services';
+import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { problemsOf, readCollector } from './collector.ts';
 
 const step = join(import.meta.dirname, '..');
 const readme = await readFile(join(step, 'README.md'), 'utf8');
-const diffs = fencesIn(readme, 'diff');
+const doIt = sectionOf(readme, 'Do it');
+const breakIt = sectionOf(readme, 'Break it');
+const diffs = fencesIn(doIt, 'diff');
+/** The solutions: of task 1, of task 2, and of task 3 one for each file. */
+const solutions = diffs.filter((diff) => diff.includes('b/src/'));
+const REPLY = '{"query":"q","joke":"j","text":"t","question":"?"}';
 const lands = { timeout: 30_000, interval: 250 };
 
 test('the README has the headings of every step', () => {
@@ -143,9 +162,9 @@ test.skipIf(localLane)('the LogsQL of "See it" finds records (local lane: no Vic
   }
 });
 
-test.skipIf(localLane)('the PromQL of "See it" answers (local lane: no Prometheus)', async () => {
+test.skipIf(localLane)('the PromQL of the README answers (local lane: no Prometheus)', async () => {
   const queries = fencesIn(readme, 'promql');
-  expect(queries).toHaveLength(2);
+  expect(queries).toHaveLength(3);
   await using services = await startServices();
   for (const query of queries) {
     const answers = async () => {
@@ -158,25 +177,152 @@ test.skipIf(localLane)('the PromQL of "See it" answers (local lane: no Prometheu
 });
 
 test.skipIf(localLane)(
-  '"Your turn": a card number is masked, and the page makes no spans (local lane: no Collector)',
+  '"Do it", tasks 1 to 3: after each the backends show what is quoted (local lane: there are none)',
   async () => {
-    await using solved = await copyStep(
-      step,
-      diffs.filter((diff) => diff.includes('b/collector.yaml')),
-    );
-    await using compose = await composeProject({ COLLECTOR_CONFIG: join(solved.dir, 'collector.yaml') });
+    const [sent, counted] = fencesIn(doIt, 'promql');
+    const [spans = '', series = '', record = ''] = fencesIn(doIt, 'text');
+    await using compose = await composeProject();
+    await compose.up(step);
+    const { PROMETHEUS_PORT, VICTORIALOGS_PORT } = compose.env;
+    const show = async (query = '') => (await promQl(query, PROMETHEUS_PORT)).map(seriesText).join('\n');
+
+    await using task1 = await workAfter(1);
+    await using first = await startServices({ cwd: task1.dir, env: compose.env });
+    await fetch(`${first.url}/health`);
+    const { body } = await first.ask('What is a trace?');
+    await expect.poll(() => compose.hasTrace(body.traceId), lands).toBe(true);
+    await expect.poll(async () => missingLines(spans, await show(sent)), lands).toEqual([]);
+    expect(await show(counted), 'metrics before task 2').toBe('');
+
+    await using task2 = await workAfter(2);
+    await using second = await startServices({ cwd: task2.dir, env: compose.env });
+    await second.ask('What is a trace?');
+    await expect.poll(async () => missingLines(series, await show(counted)), lands).toEqual([]);
+
+    await using task3 = await workAfter(solutions.length);
+    await using third = await startServices({ cwd: task3.dir, env: { ...compose.env, LLM_FAULT: 'malformed' } });
+    const failed = await third.ask('What is a trace?');
+    const fields = async () => {
+      const [found] = await logsQl(`trace_id:="${failed.body.traceId}"`, VICTORIALOGS_PORT);
+      return Object.entries(found?.attributes ?? {}).map(([name, value]) => `${name}: ${value}`);
+    };
+    await expect.poll(async () => missingLines(record, (await fields()).join('\n')), lands).toEqual([]);
+  },
+);
+
+test.skipIf(!localLane)(
+  '"Do it", tasks 1 and 2, without Docker: the receiver shows traces, then metrics (containers: the real ones)',
+  async () => {
+    const model = `model-${crypto.randomUUID()}`;
+    await using provider = await startProvider((_request, response) => send(response, 200, completion(REPLY)));
+    const isOfModel = async () =>
+      (await receivedMetric('gen_ai.client.operation.duration')).map(
+        ({ attributes }) => attributes['gen_ai.request.model'] === model,
+      );
+    for (const [count, isCounted] of [
+      [1, false],
+      [2, true],
+    ] as const) {
+      await using work = await workAfter(count);
+      await using services = await startServices({ cwd: work.dir, env: { ...provider.env, LLM_MODEL: model } });
+      await fetch(`${services.url}/health`);
+      const { body } = await services.ask('What is a trace?');
+      services.app.signal('SIGTERM');
+      await services.app.ended;
+      await findTrace(body.traceId, 5);
+      expect((await findSpans({ service: 'frontend' })).map(({ name }) => name)).toContain('GET /health');
+      expect((await isOfModel()).includes(true)).toBe(isCounted);
+    }
+  },
+);
+
+test.skipIf(localLane)(
+  '"Do it", task 4: a card number is masked, and the page makes no spans (local lane: no Collector)',
+  async () => {
+    const [, , , stored, masked] = fencesIn(doIt, 'text').map((text) => text.trim());
+    await using work = await copyStep(step);
+    await using compose = await composeProject({ COLLECTOR_CONFIG: join(work.dir, 'collector.yaml') });
     await compose.up(step);
     await using services = await startServices({
       env: { ...compose.env, OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true' },
     });
-    const pageTraceId = crypto.randomUUID().replaceAll('-', '');
-    await fetch(services.url, { headers: { traceparent: `00-${pageTraceId}-80f345e18ee169e9-01` } });
-    const { body } = await services.ask('Is 4111 1111 1111 1111 mine?');
+    const reader = readerOf({ ...backends, env: compose.env });
+    const pageAndQuestion = async () => {
+      const pageTraceId = crypto.randomUUID().replaceAll('-', '');
+      await fetch(services.url, { headers: { traceparent: `00-${pageTraceId}-80f345e18ee169e9-01` } });
+      const { body } = await services.ask('Is 4111 1111 1111 1111 mine?');
+      const messages = async () => {
+        const call = (await reader.findSpans(body)).find(({ name }) => name === 'call_llm_api');
+        return call?.attributes['gen_ai.input.messages'];
+      };
+      return { messages, pageTraceId };
+    };
 
-    await expect.poll(() => compose.trace(body.traceId), lands).toContain('Is **** mine?');
-    expect(await compose.trace(body.traceId)).not.toContain('4111 1111');
+    const before = await pageAndQuestion();
+    await expect.poll(before.messages, lands).toBe(stored);
+    await expect.poll(() => compose.hasTrace(before.pageTraceId), lands).toBe(true);
+
+    await applyPatches(
+      work.dir,
+      diffs.filter((diff) => diff.includes('b/collector.yaml')),
+    );
+    await compose.restart('collector');
+    const after = await pageAndQuestion();
+    await expect.poll(after.messages, lands).toBe(masked);
     // It was made before the question's.
-    expect(await compose.hasTrace(pageTraceId)).toBe(false);
+    expect(await compose.hasTrace(after.pageTraceId)).toBe(false);
+  },
+);
+
+test.skipIf(localLane)(
+  '"A pipeline to repair": each fault shows where the README says, and is mended (local lane: no Collector)',
+  async () => {
+    const [reference = '', exportFails = '', recordArrives = ''] = fencesIn(breakIt, 'text');
+    const [first = '', second = '', third = ''] = fencesIn(breakIt, 'diff');
+    await using work = await copyStep(step);
+    const config = join(work.dir, 'collector.broken.yaml');
+    await using compose = await composeProject({ COLLECTOR_CONFIG: config });
+    const docker = async (...args: string[]) => {
+      const env = { COMPOSE_PROJECT_NAME: compose.project, COLLECTOR_CONFIG: config };
+      const { all, exitCode } = await execa('docker', args, { cwd: work.dir, env, all: true, reject: false });
+      return { exitCode, lines: all.replaceAll('\t', ' ') };
+    };
+    const [validate = ''] = breakIt.match(/(?<=^docker )compose run .* validate .*/m) ?? [];
+    const log = async () => (await docker('compose', 'logs', '--no-log-prefix', 'collector')).lines;
+    const value = async (query: string) => (await promQl(query, compose.env.PROMETHEUS_PORT))[0]?.value;
+
+    const { exitCode, lines } = await docker(...validate.split(' '));
+    expect(exitCode).toBe(1);
+    expect(missingLines(reference, lines)).toEqual([]);
+    await expect(compose.up(step)).rejects.toThrow('references exporter');
+
+    await applyPatches(work.dir, [first]);
+    expect(await docker(...validate.split(' '))).toMatchObject({ exitCode: 0 });
+    await compose.up(step);
+    await using services = await startServices({ env: { ...compose.env, LLM_FAULT: 'malformed' } });
+    const ask = async () => (await services.ask('What is a trace?')).body.traceId;
+    const lost = await ask();
+    await expect.poll(async () => missingLines(exportFails, await log()), lands).toEqual([]);
+    await expect
+      .poll(() => value('otelcol_exporter_queue_size{exporter="otlp_http/jaeger"}'), lands)
+      .toBeGreaterThan(0);
+    expect(await compose.hasTrace(lost)).toBe(false);
+
+    await applyPatches(work.dir, [second]);
+    await compose.restart('collector');
+    const silent = await ask();
+    await expect.poll(() => compose.hasTrace(silent), lands).toBe(true);
+    await expect.poll(() => value('otelcol_processor_filter_logs_filtered_total'), lands).toBeGreaterThan(0);
+    expect(missingLines(recordArrives, await log())).not.toEqual([]);
+    expect(await logsQl(`trace_id:="${silent}"`, compose.env.VICTORIALOGS_PORT)).toEqual([]);
+
+    await applyPatches(work.dir, [third]);
+    await compose.restart('collector');
+    const found = await ask();
+    await expect
+      .poll(() => logsQl(`trace_id:="${found}"`, compose.env.VICTORIALOGS_PORT), lands)
+      .toMatchObject([{ severityText: 'WARN' }]);
+    expect(missingLines(recordArrives, await log())).toEqual([]);
   },
 );
 
@@ -189,3 +335,17 @@ test('"On call" explains every alert', async () => {
     [...alerts.matchAll(/alert: (\w+)/g)].map(([, alert]) => alert).sort(),
   );
 });
+
+/** What an attendee has after the first `count` solutions of "Do it". */
+async function workAfter(count: number) {
+  const work = await copyStep(step);
+  await cp(join(step, '../04-propagation/src'), join(work.dir, 'src'), { recursive: true });
+  await applyPatches(work.dir, solutions.slice(0, count));
+  return work;
+}
+
+/** A series as Prometheus's page shows it. */
+function seriesText({ labels: { __name__: name, ...labels }, value }: Series): string {
+  const texts = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
+  return `${name}{${texts.join(', ')}} ${value}`;
+}
