@@ -1,4 +1,4 @@
-import type { Check, Problem } from './document.ts';
+import type { Check, Line, Problem } from './document.ts';
 
 /** What every step's README is divided into, in this order. */
 const HEADINGS = [
@@ -15,36 +15,46 @@ const HEADINGS = [
   'Going further',
 ];
 
-/** A step's README has the headings of every step, tasks that are numbered, and begins with the command that begins it. */
+/** A step's README has its headings in order, numbered tasks, a question in Goal, and the answer in See it. */
 export const isShaped: Check = ({ step, lines, fences }) => {
   if (!step) return [];
-  const problems: Problem[] = [];
   const headings = lines.filter(({ text }) => /^#{1,3} /.test(text));
   const sections = headings.filter(({ text }) => text.startsWith('## '));
-  for (const index of [...HEADINGS.keys(), HEADINGS.length]) {
-    const { text = '', number: line = 1 } = sections[index] ?? {};
-    if (text.slice('## '.length) === (HEADINGS[index] ?? '')) continue;
-    problems.push({
-      line,
-      says: `the heading here is ${HEADINGS[index] ? `"## ${HEADINGS[index]}"` : 'one too many'}.`,
-    });
-    break;
-  }
-  const [title] = headings;
-  if (!title?.text.startsWith(`# Step ${step.number}: `)) {
-    problems.push({ line: title?.number ?? 1, says: `the title is "# Step ${step.number}: ..."` });
-  }
+  const tasks = headings.filter(({ text }) => text.startsWith('### Task '));
+  const wrong = [...HEADINGS, undefined].findIndex((name, i) => sections[i]?.text !== (name && `## ${name}`));
+  const begin = `npx workshop begin ${step.number}`;
   const last = headings.slice(-2);
-  if (last.map(({ text }) => text).join() !== '### Checkpoint,### In your own app') {
-    problems.push({ line: last[0]?.number ?? 1, says: 'it ends with "### Checkpoint" and "### In your own app".' });
-  }
-  for (const [index, { text, number }] of headings.filter(({ text }) => text.startsWith('### Task ')).entries()) {
-    if (!text.startsWith(`### Task ${index + 1}: `))
-      problems.push({ line: number, says: `this is task ${index + 1}.` });
-  }
-  const begin = fences.find(({ section }) => section === 'Do it');
-  if (begin?.lines[0] !== `npx workshop begin ${step.number}`) {
-    problems.push({ line: begin?.line ?? 1, says: `"Do it" begins with npx workshop begin ${step.number}.` });
-  }
-  return problems;
+  return [
+    ...unless(
+      headings[0]?.text.startsWith(`# Step ${step.number}: `),
+      headings[0],
+      `the title is "# Step ${step.number}: ..."`,
+    ),
+    ...unless(
+      wrong < 0,
+      sections[wrong],
+      `the heading here is ${HEADINGS[wrong] ? `"## ${HEADINGS[wrong]}"` : 'too many'}.`,
+    ),
+    ...unless(
+      last.map(({ text }) => text).join() === '### Checkpoint,### In your own app',
+      last[0],
+      'it ends with "### Checkpoint" and "### In your own app".',
+    ),
+    ...tasks.flatMap((task, i) => unless(task.text.startsWith(`### Task ${i + 1}: `), task, `this is task ${i + 1}.`)),
+    ...unless(
+      fences.find(({ section }) => section === 'Do it')?.lines[0] === begin,
+      sections.find(({ text }) => text === '## Do it'),
+      `"Do it" begins with a block whose first line is ${begin}.`,
+    ),
+    ...[['Goal', '**Predict'] as const, ['See it', 'our prediction'] as const].flatMap(([name, words]) => {
+      const heading = lines.findIndex(({ text }) => text === `## ${name}`);
+      const next = lines.findIndex(({ text }, i) => i > heading && text.startsWith('## '));
+      const has = lines.slice(heading, next).some(({ text }) => text.includes(words));
+      return unless(has, lines[heading], `"${name}" has no "${words}".`);
+    }),
+  ];
 };
+
+function unless(isRight: boolean | undefined, line: Line | undefined, says: string): Problem[] {
+  return isRight ? [] : [{ line: line?.number ?? 1, says }];
+}
