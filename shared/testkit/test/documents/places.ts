@@ -63,23 +63,19 @@ export const portsAreOpen: Check = (document) => {
   const text = [...lines.map((line) => line.text), ...fences.flatMap((fence) => fence.lines)].join('\n');
   // JAEGER_UI_PORT=26686, OTLP_PORT = 24318 in PowerShell, and what a program of one's own listens on.
   const chosen = numbers(text, /_PORT ?= ?(\d+)|\blisten\((\d+)|\bport: (\d+)/g);
-  const open = [
-    ...published,
-    ...chosen,
-    ...numbers(readFileSync(join(root, '.env.example'), 'utf8'), /localhost:(\d+)/g),
-  ];
-  const known = new Set([...open, ...listening].sort((one, other) => one - other));
+  const models = numbers(readFileSync(join(root, '.env.example'), 'utf8'), /localhost:(\d+)/g);
+  const known = new Set([...published, ...listening, ...models, ...chosen].sort((one, other) => one - other));
   return everyLine(document).flatMap(({ number, text: line }) =>
-    numbers(line, /(?:localhost|127\.0\.0\.1|(?<=[\s(`"|]))[:]:?(\d{4,5})\b/g)
+    numbers(line, /(?:localhost|127\.0\.0\.1|(?<=[\s(`"|])):(\d{4,5})\b/g)
       .filter((port) => !known.has(port) && port < CHOSEN_BY_THE_SYSTEM)
       .map((port) => ({ line: number, says: `nothing listens on port ${port}; known are ${[...known].join(', ')}.` })),
   );
 };
 
-/** The ports of the programs: in the source the default of a variable. */
-const listening = (await Array.fromAsync(glob(['steps/*/src/*.ts', 'shared/runtime/src/*.ts'], { cwd: root })))
-  .map((path) => readFileSync(join(root, path), 'utf8'))
-  .flatMap((source) => [...numbers(source, /_PORT \|\| (\d+)/g), ...numbers(source, /firstMetricsPort \+ (\d+)/g)])
+/** The ports of the programs: the default of a variable, what Prometheus reads, and the receiver without Docker. */
+const sources = ['steps/*/src/*.ts', 'shared/runtime/src/*.ts', 'steps/*/prometheus.yml'];
+const listening = (await Array.fromAsync(glob(sources, { cwd: root })))
+  .flatMap((path) => numbers(readFileSync(join(root, path), 'utf8'), /_PORT \|\| (\d+)|host\.docker\.internal:(\d+)/g))
   .concat(4318);
 
 function numbers(text: string, pattern: RegExp): number[] {
