@@ -47,6 +47,7 @@ export function drawWaterfall(spans: Bar[]): string {
     ].join('');
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}">
+<title>The spans of ${xml(services.join(' and '))}, one bar each</title>
 <style>
 text { font: 13px system-ui, sans-serif; fill: #222; white-space: pre }
 .service { font-weight: bold }
