@@ -3,19 +3,18 @@ import { join } from 'node:path';
 import { composeProject } from '@workshop/backends/compose';
 import type { Series } from '@workshop/backends/prometheus';
 import { readerOf } from '@workshop/backends/reader';
-import { backends, findSpans, findTrace, localLane, logsQl, promQl, receivedMetric } from '@workshop/testkit/backends';
-import { completion, send, startProvider } from '@workshop/testkit/provider';
 import {
-  applyPatches,
-  copyStep,
-  edit,
-  fencesIn,
-  headings,
-  headingsIn,
-  missingLines,
-  runTests,
-  sectionOf,
-} from '@workshop/testkit/readme';
+  backends,
+  findLogs,
+  findSpans,
+  findTrace,
+  localLane,
+  logsQl,
+  promQl,
+  receivedMetric,
+} from '@workshop/testkit/backends';
+import { completion, send, startProvider } from '@workshop/testkit/provider';
+import { applyPatches, copyStep, edit, fencesIn, missingLines, runTests, sectionOf } from '@workshop/testkit/readme';
 import { startServices } from '@workshop/testkit/services';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
@@ -31,10 +30,6 @@ const diffs = fencesIn(doIt, 'diff');
 const solutions = diffs.filter((diff) => diff.includes('b/src/'));
 const REPLY = '{"query":"q","joke":"j","text":"t","question":"?"}';
 const lands = { timeout: 30_000, interval: 250 };
-
-test('the README has the headings of every step', () => {
-  expect(headingsIn(readme)).toEqual(headings);
-});
 
 test('what the backends may use together is 2 GB', async () => {
   const { services } = parse(await readFile(join(step, 'compose.yaml'), 'utf8'));
@@ -210,6 +205,15 @@ test.skipIf(localLane)(
   },
 );
 
+test('"Do it", task 3: a log record is kept when its trace is not sampled', async () => {
+  await using services = await startServices({ env: { OTEL_TRACES_SAMPLER: 'always_off' } });
+  const { body } = await services.ask('What is a trace?');
+  services.app.signal('SIGTERM');
+  await services.app.ended;
+  await expect.poll(() => findLogs(body.traceId), lands).toHaveLength(1);
+  expect(await findSpans(body)).toEqual([]);
+});
+
 test.skipIf(!localLane)(
   '"Do it", tasks 1 and 2, without Docker: the receiver shows traces, then metrics (containers: the real ones)',
   async () => {
@@ -249,7 +253,8 @@ test.skipIf(localLane)(
     const reader = readerOf({ ...backends, env: compose.env });
     const pageAndQuestion = async () => {
       const pageTraceId = crypto.randomUUID().replaceAll('-', '');
-      await fetch(services.url, { headers: { traceparent: `00-${pageTraceId}-80f345e18ee169e9-01` } });
+      const headers = { traceparent: `00-${pageTraceId}-80f345e18ee169e9-01` };
+      for (const file of ['/', '/style.css', '/script.js']) await fetch(`${services.url}${file}`, { headers });
       const { body } = await services.ask('Is 4111 1111 1111 1111 mine?');
       const messages = async () => {
         const call = (await reader.findSpans(body)).find(({ name }) => name === 'call_llm_api');
@@ -271,6 +276,8 @@ test.skipIf(localLane)(
     await expect.poll(after.messages, lands).toBe(masked);
     // It was made before the question's.
     expect(await compose.hasTrace(after.pageTraceId)).toBe(false);
+    const dropped = () => promQl('otelcol_processor_filter_spans_filtered_total', compose.env.PROMETHEUS_PORT);
+    await expect.poll(dropped, lands).toMatchObject([{ value: 3 }]);
   },
 );
 
