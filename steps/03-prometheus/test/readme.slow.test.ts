@@ -15,16 +15,7 @@ import {
 } from '@workshop/testkit/backends';
 import { traceIdsIn } from '@workshop/testkit/console';
 import { completion, send, startProvider } from '@workshop/testkit/provider';
-import {
-  applyPatches,
-  copyStep,
-  edit,
-  fencesIn,
-  headings,
-  headingsIn,
-  masked,
-  sectionOf,
-} from '@workshop/testkit/readme';
+import { applyPatches, copyStep, edit, fencesIn, masked, sectionOf } from '@workshop/testkit/readme';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 
@@ -34,10 +25,6 @@ const texts = fencesIn(readme, 'text');
 const view = fencesIn(sectionOf(readme, 'Going further'), 'diff');
 const [breakIt] = fencesIn(sectionOf(readme, 'Break it'), 'diff');
 const soon = { timeout: 20_000, interval: 250 };
-
-test('the README has the headings of every step', () => {
-  expect(headingsIn(readme)).toEqual(headings);
-});
 
 test('task 1: the page shows the resource, and nothing measured yet', async () => {
   await using begun = await copyStep(step);
