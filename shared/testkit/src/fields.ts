@@ -23,7 +23,7 @@ function differences(actual: unknown, expected: unknown, path: string[] = []): s
   return Object.entries(expected).flatMap(([key, value]) => {
     if (key in actual || value === undefined) return differences(actual[key], value, [...path, key]);
     const other = Object.keys(actual).find((name) => !(name in expected) && letters(name) === letters(key));
-    return [`${key} is missing${other ? `; there is ${other}` : ''}.`];
+    return [`${[...path, key].join(' ')} is missing${other ? `; there is ${other}` : ''}.`];
   });
 }
 

@@ -16,6 +16,16 @@ export const causes: Cause[] = [
     at: [LLM, /catch/],
   },
   {
+    when: ({ test, seen }) => test.includes('failed question') && seen.includes('status message is'),
+    say: 'span.setStatus takes the message of the error beside the code.',
+    at: [LLM, /setStatus/],
+  },
+  {
+    when: ({ test, seen }) => test.includes('failed question') && seen.startsWith('There is no trace id'),
+    say: 'put the traceId on the error that you throw. The program prints it for the user.',
+    at: [LLM, /throw/],
+  },
+  {
     when: ({ test, source }) => test.includes('failed question') && !source(LLM).includes('span.recordException('),
     say: 'span.recordException is missing in catch.',
     at: [LLM, /catch/],
@@ -29,6 +39,16 @@ export const causes: Cause[] = [
     when: ({ test }) => test.includes('what it cost'),
     say: 'what is known before the call goes into the attributes of startActiveSpan, the rest comes from the answer.',
     at: [LLM, /startActiveSpan/],
+  },
+  {
+    when: ({ test, seen }) => test.includes('resource') && seen.includes('telemetry.sdk'),
+    say: 'the resource of your own takes the place of the default one. Merge it: defaultResource().merge(...).',
+    at: [TELEMETRY, /resource:/, /new NodeSDK/],
+  },
+  {
+    when: ({ test, source }) => test.includes('out of the telemetry') && !/resourceDetectors:/.test(source(TELEMETRY)),
+    say: 'resourceDetectors is missing. Without it the SDK records the command line, and the question with it.',
+    at: [TELEMETRY, /new NodeSDK/],
   },
   {
     when: ({ test, source }) =>

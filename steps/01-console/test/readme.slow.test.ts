@@ -83,6 +83,13 @@ describe('"Do it" shows what is seen after each solution', () => {
   });
 });
 
+test('"Check it" says how many tests pass at the end', async () => {
+  await using playground = await solved(4);
+  await writeFile(join(playground.dir, '.workshop.json'), '{ "step": "01" }');
+  const [count = ''] = /\b\d+ of \d+\b/.exec(sectionOf(readme, 'Check it')) ?? [];
+  expect((await runTests(playground.dir, '')).all).toContain(`${count}. `);
+});
+
 describe('"See it"', () => {
   const [quoted] = spansIn(fencesIn(seeIt, 'js').join(''));
   const rows = rowsOf(seeIt);
@@ -141,6 +148,7 @@ describe('"Break it"', () => {
     const { stdout, stderr } = await runApp(QUESTION, { cwd: broken.dir });
     expect(spansIn(stdout)).toEqual([]);
     expect(traceIdsIn(stdout)).toEqual([NO_TRACE]);
+    expect(stdout).toContain('not sampled');
     expect(stderr).not.toMatch(/error/i);
     expect(breakIt).toContain(NO_TRACE);
   });

@@ -108,6 +108,7 @@ test('a failed question is a span with an error, and a message that says what to
     events: [expect.objectContaining({ name: 'exception', attributes: EXCEPTION })],
   });
   expect(stderr).toContain(`No reply (malformed_response): ${span?.status.message}`);
+  expect(stdout, 'There is no trace id of the failed call').toContain(`Trace: ${span?.traceId}`);
   expect(exitCode).toBe(1);
 });
 
