@@ -13,7 +13,7 @@ import {
 } from '@opentelemetry/semantic-conventions';
 
 const sdk = new NodeSDK({
-  // Who speaks. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over what stands here.
+  // Which program this is. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over these values.
   resource: defaultResource().merge(
     resourceFromAttributes({
       [ATTR_SERVICE_NAME]: 'llm-app',
@@ -25,7 +25,7 @@ const sdk = new NodeSDK({
   // Not the process detector: it would record the command line, and your question with it.
   resourceDetectors: [serviceInstanceIdDetector, envDetector],
   spanProcessors: [new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() })],
-  // Off. What is left out here is sent to a collector on localhost, which step 01 has not got.
+  // Off. The SDK sends a signal that you leave out to a collector on localhost, and step 01 has none.
   metricReaders: [],
   logRecordProcessors: [],
 });

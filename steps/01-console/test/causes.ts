@@ -70,7 +70,7 @@ export const causes: Cause[] = [
   },
   {
     when: ({ test, source }) => test.includes('nothing is sent') && !/metricReaders: \[\]/.test(source(TELEMETRY)),
-    say: 'metricReaders: [] is missing. What is left out is sent to a collector on localhost.',
+    say: 'metricReaders: [] is missing. The SDK sends a signal that you leave out to a collector on localhost.',
     at: [TELEMETRY, /new NodeSDK/],
   },
   {

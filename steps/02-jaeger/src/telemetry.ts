@@ -15,7 +15,7 @@ import {
 import { onExit } from '@workshop/runtime/exit';
 
 const sdk = new NodeSDK({
-  // Who speaks. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over what stands here.
+  // Which program this is. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over these values.
   resource: defaultResource().merge(
     resourceFromAttributes({
       [ATTR_SERVICE_NAME]: 'llm-app',
@@ -29,7 +29,7 @@ const sdk = new NodeSDK({
   // Collects spans and sends them every 5 seconds, to localhost:4318 unless OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.
   // Gives up after 1.5 seconds, so that the last batch does not hold up the exit.
   spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ timeoutMillis: 1_500 }) })],
-  // Off. What is left out here is sent to a collector on localhost, and Jaeger takes traces only.
+  // Off. The SDK sends a signal that you leave out to a collector on localhost, and Jaeger takes traces only.
   metricReaders: [],
   logRecordProcessors: [],
 });

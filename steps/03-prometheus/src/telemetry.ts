@@ -16,11 +16,11 @@ import {
 import { onExit } from '@workshop/runtime/exit';
 
 const port = Number(process.env.OTEL_EXPORTER_PROMETHEUS_PORT || 8000);
-// Prometheus comes and asks, from its container: it could not reach a server on localhost alone.
+// Prometheus reads /metrics from its container. It cannot reach a server that listens on localhost only.
 const metricReader = new PrometheusExporter({ host: '0.0.0.0', port, preventServerStart: true });
 
 const sdk = new NodeSDK({
-  // Who speaks. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over what stands here.
+  // Which program this is. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over these values.
   resource: defaultResource().merge(
     resourceFromAttributes({
       [ATTR_SERVICE_NAME]: 'llm-app',
@@ -35,7 +35,7 @@ const sdk = new NodeSDK({
   // Gives up after 1.5 seconds, so that the last batch does not hold up the exit.
   spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ timeoutMillis: 1_500 }) })],
   metricReaders: [metricReader],
-  // Off. What is left out here is sent to a collector on localhost, and Jaeger takes traces only.
+  // Off. The SDK sends a signal that you leave out to a collector on localhost, and Jaeger takes traces only.
   logRecordProcessors: [],
 });
 

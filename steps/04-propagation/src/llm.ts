@@ -73,6 +73,6 @@ function responseAttributes(answer: Answer) {
 }
 
 function recordTokens(type: 'input' | 'output', count: number | undefined): void {
-  // Not every provider counts.
+  // Not every provider counts tokens.
   if (count !== undefined) tokenUsage.record(count, { ...callAttributes, [genAi.ATTR_GEN_AI_TOKEN_TYPE]: type });
 }

@@ -20,15 +20,15 @@ import { onExit } from '@workshop/runtime/exit';
 import { register } from 'import-in-the-middle/register-hooks.mjs';
 import { propagator } from './propagation.ts';
 
-// First of all: what is imported before the hook is there cannot be instrumented any more.
+// First of all: a library that is imported before this line cannot be instrumented.
 register({ include: ['express', 'http', 'node:http'] });
 
 const port = Number(process.env.OTEL_EXPORTER_PROMETHEUS_PORT || 8000);
-// Prometheus comes and asks, from its container: it could not reach a server on localhost alone.
+// Prometheus reads /metrics from its container. It cannot reach a server that listens on localhost only.
 const metricReader = new PrometheusExporter({ host: '0.0.0.0', port, preventServerStart: true });
 
 const sdk = new NodeSDK({
-  // Who speaks. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over what stands here: npm start names both services.
+  // Which program this is. OTEL_SERVICE_NAME, which npm start sets, and OTEL_RESOURCE_ATTRIBUTES win over these values.
   resource: defaultResource().merge(
     resourceFromAttributes({
       [ATTR_SERVICE_NAME]: 'llm-app',
@@ -43,13 +43,13 @@ const sdk = new NodeSDK({
   // Gives up after 1.5 seconds, so that the last batch does not hold up the exit.
   spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ timeoutMillis: 1_500 }) })],
   metricReaders: [metricReader],
-  // Off. What is left out here is sent to a collector on localhost, and Jaeger takes traces only.
+  // Off. The SDK sends a signal that you leave out to a collector on localhost, and Jaeger takes traces only.
   logRecordProcessors: [],
   textMapPropagator: propagator,
   instrumentations: [
-    // Health checks and scrapes come every second and tell nothing.
+    // No spans for health checks and scrapes: they come every second, and nobody looks for them.
     new HttpInstrumentation({ ignoreIncomingRequestHook: ({ url }) => url === '/health' || url === '/metrics' }),
-    // The route's name goes onto the request's span; spans for every layer of Express would only be in the way.
+    // Puts the route's name on the span of the request. The layers of Express get no spans of their own.
     new ExpressInstrumentation({ ignoreLayersType: Object.values(ExpressLayerType) }),
     new UndiciInstrumentation(), // fetch
   ],

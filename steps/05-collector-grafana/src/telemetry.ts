@@ -23,13 +23,13 @@ import { onExit } from '@workshop/runtime/exit';
 import { register } from 'import-in-the-middle/register-hooks.mjs';
 import { propagator } from './propagation.ts';
 
-// First of all: what is imported before the hook is there cannot be instrumented any more.
+// First of all: a library that is imported before this line cannot be instrumented.
 register({ include: ['express', 'http', 'node:http'] });
 
 const timeoutMillis = 15_000; // for how long a batch is tried: the Collector can be away for 10 seconds
 
 const sdk = new NodeSDK({
-  // Who speaks. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over what stands here: npm start names both services.
+  // Which program this is. OTEL_SERVICE_NAME, which npm start sets, and OTEL_RESOURCE_ATTRIBUTES win over these values.
   resource: defaultResource().merge(
     resourceFromAttributes({
       [ATTR_SERVICE_NAME]: 'llm-app',
@@ -49,7 +49,7 @@ const sdk = new NodeSDK({
   textMapPropagator: propagator,
   instrumentations: [
     new HttpInstrumentation(),
-    // The route's name goes onto the request's span; spans for every layer of Express would only be in the way.
+    // Puts the route's name on the span of the request. The layers of Express get no spans of their own.
     new ExpressInstrumentation({ ignoreLayersType: Object.values(ExpressLayerType) }),
     new UndiciInstrumentation(), // fetch
   ],
