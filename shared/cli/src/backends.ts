@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { downHere, upHere } from '@workshop/backends/compose';
 import { portHere, portsOf, readCompose, servicesHere } from '@workshop/backends/compose-file';
-import { chooseLane } from '@workshop/backends/lane';
+import { chooseLane, whyNoEngine } from '@workshop/backends/lane';
 import type { Step } from '@workshop/lessons/steps';
 import { playground, stepOf } from './playground.ts';
 
@@ -28,7 +28,11 @@ export async function up(step: Step): Promise<void> {
 }
 
 /** Takes down the backends, whichever step's they are. */
-export const down = downHere;
+export async function down(): Promise<void> {
+  const reason = await whyNoEngine();
+  if (reason) console.log(`Nothing was taken down: ${reason}`);
+  else await downHere();
+}
 
 async function pagesOf(folder: string): Promise<{ service: string; url: string }[]> {
   const file = await readCompose(folder);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { emitKeypressEvents } from 'node:readline';
 import { readState } from '@workshop/lessons/state';
 import { after, root } from '@workshop/lessons/steps';
@@ -44,7 +45,7 @@ export async function checkAgain(): Promise<number> {
     console.log(KEYS);
   });
   await Promise.race([vitest.start().then(() => ended), ended]);
-  console.log('Taking the backends down ...');
+  if (existsSync('compose.yaml')) console.log('Taking the backends down ...');
   await vitest.close();
   // A terminal that is listened to keeps the program alive.
   if (stdin.isTTY) stdin.setRawMode(false).pause();

@@ -6,19 +6,31 @@ import { playground } from './playground.ts';
 /** A task of a README's Do it: its folded hints, and the diffs of its folded solution. */
 type Task = { hints: string[]; solutions: Solution[] };
 
-type Solution = { file: string; added: string[]; removed: string[]; line: number };
+/** The words that a diff adds, those that it takes away, and the names that it declares: an attendee's may be others. */
+type Solution = { file: string; added: string[]; removed: string[]; declared: string[]; line: number };
 
 const FOLDED = /<details><summary>(Hint|Solution)<\/summary>\n(.*?)<\/details>/gs;
 const DIFF = /^```diff\n(.*?)^```$/gms;
 
-/** The next hint of the task at hand: the first whose solution is not in the playground yet. Each call gives one more. */
+const COMMENT = /^\s*(\/\/|\*|\/\*).*$/gm;
+const DECLARED = /\b(?:const|let|function|type|catch \(|async \()\s*(\w+)/g;
+
+/**
+ * The next hint of the task at hand: the one that the last check is about, else the first whose solution is not in the
+ * playground yet. Each call gives one more.
+ */
 export function nextHint(): string {
   const tasks = tasksOf(readFileSync(join(playground, 'README.md'), 'utf8'));
   const state = readState(playground);
   const cause = state.last?.failure?.cause;
   const red = cause?.at?.split(':')[0];
-  const open = tasks.filter((_task, i) => isOpen(i, tasks));
-  const task = open.find(({ solutions }) => solutions.some(({ file }) => file === red)) ?? open[0];
+  const said = wordsOf(cause?.say ?? '');
+  const isGreen = state.last && !state.last.failure;
+  const open = isGreen ? [] : tasks.filter((task) => missingOf(task, tasks).length > 0);
+  const task =
+    open.find((task) => missingOf(task, tasks).some((word) => said.includes(word))) ??
+    open.find(({ solutions }) => solutions.some(({ file }) => file === red)) ??
+    open[0];
   if (!task && cause) return `The last check says: look at ${cause.at ?? 'your work'}, ${cause.say}`;
   if (!task) return 'Your work has all that the README asks for. npx workshop check says whether it works.';
 
@@ -45,25 +57,38 @@ function tasksOf(readme: string): Task[] {
 }
 
 function solutionsOf(text: string, line: number): Solution[] {
-  return [...text.matchAll(DIFF)].map(([, diff = '']) => ({
-    file: /^\+\+\+ b\/(\S+)/m.exec(diff)?.[1] ?? '',
-    added: linesOf(diff, /^\+(?!\+\+ b\/)(.*)$/gm),
-    removed: linesOf(diff, /^-(?!-- )(.*)$/gm),
-    line,
-  }));
+  return [...text.matchAll(DIFF)].map(([, diff = '']) => {
+    const added = linesOf(diff, /^\+(?!\+\+ b\/)(.*)$/gm);
+    const words = wordsOf(added);
+    return {
+      file: /^\+\+\+ b\/(\S+)/m.exec(diff)?.[1] ?? '',
+      added: words,
+      removed: wordsOf(linesOf(diff, /^-(?!-- )(.*)$/gm)).filter((word) => !words.includes(word)),
+      declared: [...added.matchAll(DECLARED)].map(([, name = '']) => name),
+      line,
+    };
+  });
 }
 
-function linesOf(diff: string, pattern: RegExp): string[] {
-  return [...diff.matchAll(pattern)].map(([, line = '']) => line.trim()).filter(Boolean);
+function linesOf(diff: string, pattern: RegExp): string {
+  return [...diff.matchAll(pattern)].map(([, line]) => line).join('\n');
 }
 
-/** Whether something of the solution of task `i` is not in the playground. What a later task replaces does not count. */
-function isOpen(i: number, tasks: Task[]): boolean {
-  const replaced = new Set(tasks.slice(i + 1).flatMap(({ solutions }) => solutions.flatMap(({ removed }) => removed)));
-  return (tasks[i]?.solutions ?? []).some(({ file, added }) => {
+function wordsOf(text: string): string[] {
+  return [...new Set(text.replace(COMMENT, '').match(/[A-Za-z_]\w*/g))];
+}
+
+/**
+ * The words of a task's solution that the playground's files do not have. What a later task takes away does not count, and
+ * neither do the names that the solutions declare.
+ */
+function missingOf(task: Task, tasks: Task[]): string[] {
+  const later = tasks.slice(tasks.indexOf(task) + 1).flatMap(({ solutions }) => solutions);
+  const declared = tasks.flatMap(({ solutions }) => solutions.flatMap((solution) => solution.declared));
+  const other = new Set([...later.flatMap(({ removed }) => removed), ...declared]);
+  return task.solutions.flatMap(({ file, added }) => {
     const path = join(playground, file);
-    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-    const lines = new Set(text.split('\n').map((line) => line.trim()));
-    return added.some((line) => !lines.has(line) && !replaced.has(line));
+    const words = new Set(wordsOf(existsSync(path) ? readFileSync(path, 'utf8') : ''));
+    return added.filter((word) => !words.has(word) && !other.has(word));
   });
 }

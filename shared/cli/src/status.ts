@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { runningHere } from '@workshop/backends/compose';
 import { whyNoEngine } from '@workshop/backends/lane';
 import { type Outcome, readState } from '@workshop/lessons/state';
-import { after, steps } from '@workshop/lessons/steps';
+import { after, type Step, steps } from '@workshop/lessons/steps';
 import { playground, stepOf } from './playground.ts';
 
 /** Says where the attendee is, and what comes next. */
@@ -14,7 +16,7 @@ export async function showStatus(): Promise<void> {
   const isGreen = last && !last.failure;
   console.log(`Step:      ${step ? `${step.name}, in playground/` : 'none yet'}
 Lane:      ${reason ? `local (${reason})` : 'containers'}
-Backends:  ${running.join(', ') || (reason ? 'npx workshop up starts the receiver' : 'none run: npx workshop up starts them')}
+Backends:  ${running.join(', ') || howToStart(step, reason)}
 Check:     ${last ? inWords(last) : 'none yet'}
 
 Next:`);
@@ -28,6 +30,11 @@ Next:`);
       `  npx workshop begin ${following.number}        ${step ? 'when all tests pass' : 'makes playground/, your own folder'}`,
     );
   if (!following && isGreen) console.log('  That was the last step.');
+}
+
+function howToStart(step: Step | undefined, reason: string | undefined): string {
+  if (step && !existsSync(join(step.dir, 'compose.yaml'))) return 'this step needs none';
+  return reason ? 'npx workshop up starts the receiver' : 'none run: npx workshop up starts them';
 }
 
 function inWords({ passed, total, failure }: Outcome): string {

@@ -1,4 +1,6 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { applyPatches, edit, fencesIn } from '@workshop/testkit/readme';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { copyWorkshop } from './copy.ts';
 
@@ -18,6 +20,7 @@ test('check of untouched work says what is missing, without colours, and keeps i
   const status = await run([], { env: { BACKENDS: 'local' } });
   expect(status.stdout).toContain(`Check:     ${last.passed} of ${last.total}. FAIL: ${last.failure.test}`);
   expect(status.stdout).toContain(`Look at: ${last.failure.cause.at}`);
+  expect(status.stdout).toContain('Backends:  this step needs none');
   expect(status.stdout).toMatch(/Next:\n.*README\.md.*check --watch.*hint.*begin 02/s);
 });
 
@@ -47,6 +50,27 @@ test('hint gives one more each time, and at the end the place of the solution', 
   const line = Number(/The solution is in README\.md, line (\d+)\.$/.exec(third.stdout)?.[1]);
   expect((await read('README.md')).split('\n')[line - 1]).toContain('<summary>Solution</summary>');
   expect(fourth.stdout).toBe(third.stdout);
+});
+
+test('hint knows a task that is done in other lines and names, and follows the check', async () => {
+  const [sdk = '', span = ''] = fencesIn(await read('README.md'), 'diff');
+  await applyPatches(playground, [sdk, span]);
+  const llm = join(playground, 'src/llm.ts');
+  await edit(llm, 'const { traceId } = span.spanContext();', 'const id = span.spanContext().traceId;');
+  await edit(llm, 'return { ...answer, traceId };', 'return { ...answer, traceId: id };');
+  await run(['check']);
+  expect((await run(['hint'])).stdout).toMatch(/^Hint 1 of 1, for src\/llm\.ts:\n\nThe constants are/);
+
+  await edit(join(playground, 'src/telemetry.ts'), 'sdk.start();', '');
+  await run(['check']);
+  expect((await run(['hint'])).stdout).toMatch(/^Hint 1 of 2, for src\/telemetry\.ts:/);
+});
+
+test('hint has nothing to add to work that passes', async () => {
+  await run(['begin', '01', '--solved']);
+  await edit(join(playground, 'src/llm.ts'), 'ATTR_SERVER_PORT]', "'server.port']");
+  await run(['check']);
+  expect((await run(['hint'])).stdout).toContain('Your work has all that the README asks for.');
 });
 
 test.each([

@@ -179,6 +179,12 @@ test('ask says when another program answers', async () => {
   expect(exitCode).toBe(1);
 });
 
+test('down without Docker says why nothing was taken down', async () => {
+  const { stdout, stderr, exitCode } = await run(['down'], { env: { DOCKER_HOST: 'tcp://127.0.0.1:1' } });
+  expect(stdout, stderr).toMatch(/^Nothing was taken down: .*Docker/);
+  expect(exitCode).toBe(0);
+});
+
 describe('up', () => {
   test('in the local lane it starts the receiver, and Ctrl-C ends it', async () => {
     const receiver = execa('workshop', ['up', '02'], { cwd: dir, env: { ...env, BACKENDS: 'local' }, reject: false });
