@@ -16,11 +16,6 @@ export function fencesIn(markdown: string, language: string): string[] {
     .map(([, , text]) => String(text));
 }
 
-/** The headings of the second level in a Markdown text. */
-export function headingsIn(markdown: string): string[] {
-  return [...markdown.replace(/^```.*?^```$/gms, '').matchAll(/^## (.+)$/gm)].map(([, heading]) => String(heading));
-}
-
 /** What stands below a heading of the second level in a Markdown text. */
 export function sectionOf(markdown: string, heading: string): string {
   return markdown.split(/^## /m).find((section) => section.startsWith(`${heading}\n`)) ?? '';
@@ -63,21 +58,6 @@ function linesOf(text: string): string[] {
     .map((line) => line.trim())
     .filter((line) => line !== '');
 }
-
-/** What every step's README is divided into, in this order. */
-export const headings = [
-  'Goal',
-  'Time',
-  'Do it',
-  'Run it',
-  'See it',
-  'Check it',
-  'What changed',
-  'On call',
-  'Break it',
-  'If it does not work',
-  'Going further',
-];
 
 /**
  * Copies a step, or an attendee's folder, to a folder of its own, with `patches` applied as `git apply` does. Removed by

@@ -4,17 +4,7 @@ import { runApp } from '@workshop/testkit/app';
 import { type ConsoleSpan, spansIn, traceIdsIn } from '@workshop/testkit/console';
 import { makePlayground } from '@workshop/testkit/playground';
 import { send, startProvider } from '@workshop/testkit/provider';
-import {
-  applyPatches,
-  copyStep,
-  edit,
-  fencesIn,
-  headings,
-  headingsIn,
-  missingLines,
-  runTests,
-  sectionOf,
-} from '@workshop/testkit/readme';
+import { applyPatches, copyStep, edit, fencesIn, missingLines, runTests, sectionOf } from '@workshop/testkit/readme';
 import { describe, expect, test } from 'vitest';
 
 const step = join(import.meta.dirname, '..');
@@ -27,10 +17,6 @@ const breakIt = sectionOf(readme, 'Break it');
 const QUESTION = ['What is a span?'];
 const RATE_LIMIT = ['--set', 'LLM_FAULT=rate-limit', ...QUESTION];
 const NO_TRACE = '0'.repeat(32);
-
-test('the README has the headings of every step', () => {
-  expect(headingsIn(readme)).toEqual(headings);
-});
 
 describe('"Do it" shows what is seen after each solution', () => {
   const [empty = '', filled = '', failed = ''] = fencesIn(doIt, 'js');
