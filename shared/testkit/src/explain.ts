@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { stripVTControlCharacters } from 'node:util';
 import type { Failure } from '@workshop/lessons/state';
-import { afterEach, type TestError } from 'vitest';
+import { afterEach } from 'vitest';
 import { landed, runs, stepDir } from './app.ts';
 import { type Cause, likelyCause, readSources } from './causes.ts';
+import { seenIn } from './seen.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -22,7 +22,7 @@ afterEach(async ({ task }) => {
   const trace = landed.at(-1);
   if (trace) task.meta.trace = trace;
   if (!error) return;
-  const seen = inWords(error);
+  const seen = seenIn(error);
   const { stdout = '', stderr = '', exitCode } = runs.at(-1) ?? {};
   const facts = { test: task.name, seen, stdout, stderr, exitCode, source: await readSources(stepDir) };
   const cause = await likelyCause(stepDir, facts, await causesOf(stepDir));
@@ -32,23 +32,6 @@ afterEach(async ({ task }) => {
 async function causesOf(dir: string): Promise<Cause[]> {
   const file = join(dir, 'test', 'causes.ts');
   return existsSync(file) ? (await import(pathToFileURL(file).href)).causes : [];
-}
-
-const MAX_LENGTH = 200;
-
-/** An error's message, and of what differs the lines that do, cut short. */
-function inWords({ message, diff }: TestError): string {
-  const lines = stripVTControlCharacters(diff ?? '')
-    .split('\n')
-    .filter((line) => /^[-+] +\S/.test(line) && !/^[-+] (Expected|Received)$/.test(line));
-  const words = message.replace(' // Object.is equality', '');
-  if (lines.length === 0) return words;
-  const of = (sign: string) => {
-    const own = lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(1).trim());
-    const text = own.join(' ') || 'nothing';
-    return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)} ...` : text;
-  };
-  return `${words}\nExpected: ${of('-')}\nThere is: ${of('+')}`;
 }
 
 /** Lines that say nothing of trouble: npm's, the stack of an error, the stand-in's greeting. */
