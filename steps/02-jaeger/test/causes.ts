@@ -25,6 +25,11 @@ export const causes: Cause[] = [
     at: [TELEMETRY, /onExit\(/, /sdk\.start/],
   },
   {
+    when: ({ source }) => /onExit\(.*=>\s*\{(?!.*\b(return|await)\b)/s.test(source(TELEMETRY)),
+    say: 'inside { } the promise of sdk.shutdown() is lost, so nothing waits for it. Write onExit(() => sdk.shutdown()).',
+    at: [TELEMETRY, /onExit\(/],
+  },
+  {
     when: ({ seen, source }) => seen.includes('The link') && !/runPrompt\(.*traceLink/.test(source('src/app.ts')),
     say: 'runPrompt needs traceLink as its second argument.',
     at: ['src/app.ts', /runPrompt\(/],

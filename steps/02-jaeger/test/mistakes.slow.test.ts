@@ -77,6 +77,14 @@ testMistakes({ at: [TELEMETRY, 'ConsoleSpanExporter'], says: 'Replace ConsoleSpa
     says: 'the last batch stays in memory',
   },
   {
+    name: 'the flush in braces',
+    file: TELEMETRY,
+    from: 'onExit(() => sdk.shutdown());',
+    to: 'onExit(() => {\n  sdk.shutdown();\n});',
+    at: [TELEMETRY, 'onExit('],
+    says: 'nothing waits for it',
+  },
+  {
     name: 'span.end() forgotten',
     file: LLM,
     from: 'span.end();',

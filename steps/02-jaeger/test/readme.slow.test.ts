@@ -80,25 +80,30 @@ console.log('Trace: ' + root.spanContext().traceId);`,
 test.skipIf(!localLane || !canUseBrowser)(
   '"See it" without Docker: the receiver\'s page finds a failed question (with containers: Jaeger; needs a browser)',
   async () => {
-    const failed = await runApp([QUESTION], { env: { ...appEnv, LLM_FAULT: 'malformed' } });
-    const answered = await runApp([QUESTION], { env: { ...appEnv, OTEL_SERVICE_NAME: 'sampled' } });
+    const [fault, sampled] = [{ LLM_FAULT: 'malformed' }, { OTEL_SERVICE_NAME: 'sampled' }];
+    await runApp([QUESTION], { env: { ...appEnv, ...fault, ...sampled } });
+    const failed = await runApp([QUESTION], { env: { ...appEnv, ...fault } });
+    const answered = await runApp([QUESTION], { env: { ...appEnv, ...sampled } });
     for (const { stdout } of [failed, answered]) await findTrace(traceIdsIn(stdout)[0]);
-    const [, error = '', service = ''] =
-      /type `(error\.type = \w+)` into.*type `(service\.name = \w+)` into/s.exec(readme) ?? [];
+    const [, error = '', service = '', both = ''] =
+      /type `(error\.type = \w+)` into.*type `(service\.name = \w+)` into.*`(service.* AND .*?)`/s.exec(readme) ?? [];
 
     await using page = await openPage(tracesUrl);
     const statuses = (name: string) => page.getByText(name, { exact: true }).filter({ visible: true });
     const filter = page.getByRole('textbox', { name: 'Query' });
     await statuses('OK').first().waitFor();
-    await filter.fill(service);
+    await filter.fill(both);
     const shown = async () => [await statuses('OK').count(), await statuses('ERROR').count()];
-    await expect.poll(shown, { timeout: 5_000 }).toEqual([1, 0]);
+    await expect.poll(shown, { timeout: 5_000 }).toEqual([0, 1]);
+    await filter.fill(service);
+    await expect.poll(shown, { timeout: 5_000 }).toEqual([1, 1]);
     await filter.fill(error);
     await expect.poll(shown, { timeout: 5_000 }).toEqual([0, expect.any(Number)]);
     await statuses('ERROR').first().click();
     await page.getByText(`Trace ID: ${traceIdsIn(failed.stdout)[0]}`).waitFor();
     await page.getByText('call_llm_api').last().click();
-    await page.getByText('malformed_response').first().waitFor();
+    const details = [/^Attributes/, 'malformed_response', 'deployment.environment.name'];
+    for (const detail of details) await page.getByText(detail).first().waitFor();
   },
 );
 
