@@ -3,6 +3,9 @@ import type { Cause } from '@workshop/testkit/causes';
 const TELEMETRY = 'src/telemetry.ts';
 const LLM = 'src/llm.ts';
 
+/** What the tests say when the duration of the calls is not there at all. */
+const NO_DURATION = /^No series \w+_duration/;
+
 /** What goes wrong in this step, beside what goes wrong in every step: looked for from above. */
 export const causes: Cause[] = [
   {
@@ -27,13 +30,13 @@ export const causes: Cause[] = [
   },
   {
     when: ({ seen, source }) =>
-      seen.includes('duration') && !/createHistogram\(\s*genAi\.METRIC.*DURATION/.test(source(LLM)),
+      NO_DURATION.test(seen) && !/createHistogram\(\s*genAi\.METRIC.*DURATION/.test(source(LLM)),
     say: 'there is no histogram for the duration. Make one with meter.createHistogram.',
     at: [LLM, /getMeter/, /getTracer/],
   },
   {
     when: ({ seen, source }) =>
-      seen.includes('duration') && !/\w+\.record\(\(?performance|uration\.record\(/.test(source(LLM)),
+      NO_DURATION.test(seen) && !/\w+\.record\(\(?performance|uration\.record\(/.test(source(LLM)),
     say: 'nothing is recorded for the duration. Call record on the histogram in finally.',
     at: [LLM, /finally/],
   },
@@ -56,6 +59,11 @@ export const causes: Cause[] = [
     when: ({ test, source }) => test.includes('buckets') && !source(LLM).includes('DURATION_BOUNDARIES'),
     say: 'the histogram has the default buckets. Give it advice: { explicitBucketBoundaries: genAi.DURATION_BOUNDARIES }.',
     at: [LLM, /createHistogram/],
+  },
+  {
+    when: ({ test }) => test.includes('among the labels'),
+    say: 'a label has the text of a question. Record only attributes with few values: callAttributes and the error type.',
+    at: [LLM, /record\([^;]*question/, /uration\.record/],
   },
   {
     when: ({ test, source }) => test.includes('a target') && !/host:\s*'0\.0\.0\.0'/.test(source(TELEMETRY)),

@@ -8,6 +8,7 @@ import {
   localLane,
   metricsPage,
   promQl,
+  servedSeries,
 } from '@workshop/testkit/backends';
 import { traceIdsIn } from '@workshop/testkit/console';
 import { expectKnownNames } from '@workshop/testkit/fields';
@@ -82,7 +83,8 @@ test('the buckets are those of the conventions', async () => {
 test('no question and no answer is among the labels', async () => {
   const page = await metricsPage();
   expect(page).toContain(model);
-  expect(page).not.toMatch(/good|bad/);
+  const [text] = /\w+="[^"]*(good|bad)[^"]*"|good|bad/.exec(page) ?? [];
+  if (text) throw new Error(`The text of a question is on the page of the metrics: ${text}.`);
 });
 
 test('a port that is taken: the app says which, how to choose another, and does not go on', async () => {
@@ -118,9 +120,25 @@ describe.skipIf(localLane)('in Prometheus (local lane: there is none)', () => {
   });
 });
 
-/** Waits until the series of a metric are as `check` wants them. */
+/** Waits until the series of a metric are as `check` wants them. When there are none, says what is there instead. */
 async function lands(metric: string, labels: Record<string, string>, check: (series: Series[]) => void): Promise<void> {
   await expectMetricsPage();
-  await expect.poll(() => findSeries(metric, labels), { ...soon, message: `Series ${metric}` }).not.toEqual([]);
+  const found = async () => (await findSeries(metric, labels)).length > 0;
+  await expect
+    .poll(found, soon)
+    .toBe(true)
+    .catch(async () => {
+      throw new Error(await absence(metric, labels));
+    });
   await expect.poll(async () => check(await findSeries(metric, labels)), soon).toBeUndefined();
+}
+
+async function absence(metric: string, labels: Record<string, string>): Promise<string> {
+  const served = (await servedSeries(metric)).map((series) => metric + written(series.labels));
+  const names = [...(await metricsPage()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  return `No series ${metric}${written(labels)}. /metrics has: ${(served.length > 0 ? served : names).join(', ')}.`;
+}
+
+function written(labels: Record<string, string>): string {
+  return `{${Object.entries(labels).map(([name, value]) => `${name}="${value}"`)}}`;
 }

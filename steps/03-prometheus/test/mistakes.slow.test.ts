@@ -85,6 +85,14 @@ testMistakes({ at: [TELEMETRY, 'metricReaders'], says: 'no PrometheusExporter' }
     says: 'no histogram for the duration',
   },
   {
+    name: 'the question on the metric',
+    file: LLM,
+    from: '{ ...callAttributes, ...outcome }',
+    to: '{ ...callAttributes, ...outcome, question }',
+    at: [LLM, 'callDuration.record'],
+    says: 'the text of a question',
+  },
+  {
     name: 'a taken port is not reported',
     file: TELEMETRY,
     from: /await metricReader\.startServer\(\).*?\}\);\n/s,
