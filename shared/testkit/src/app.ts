@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { keepGroup } from '@workshop/backends/keep';
 import { execa, type Options } from 'execa';
 import { expect } from 'vitest';
@@ -93,9 +94,11 @@ export function start(command: string, args: string[], { env, input, cwd = stepD
     type: (text: string) => child.stdin.write(text),
     /** Sends a signal to the whole process group, as a terminal or a supervisor does. */
     signal: (signal: NodeJS.Signals) => child.kill(signal),
-    /** Waits until stdout matches `pattern`. */
+    /** Waits until stdout matches `pattern`. When the app ends without, or after 20 s, the error shows stderr too. */
     async shows(pattern: RegExp): Promise<void> {
-      await expect.poll(() => stdout, { timeout: 20_000, interval: 50 }).toMatch(pattern);
+      const latest = Date.now() + 20_000;
+      while (!pattern.test(stdout) && running && Date.now() < latest) await sleep(50);
+      expect(stdout, `stderr is ${JSON.stringify(stderr)}, stdout`).toMatch(pattern);
     },
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');

@@ -11,7 +11,7 @@ test('"In your own app": one request makes one trace of three spans, with their 
   const service = `own-${crypto.randomUUID()}`;
   const port = String(await freePort());
   await using app = own.start({ ...appEnv, OTEL_SERVICE_NAME: service, PORT: port });
-  await expect.poll(() => app.stdout + app.stderr, { timeout: 20_000 }).toContain('listening');
+  await app.shows(/listening/);
   expect(await (await fetch(`http://localhost:${port}`)).json()).toEqual({ id: '7' });
 
   await expect.poll(() => findSpans({ service }), { timeout: 10_000 }).toHaveLength(3);
