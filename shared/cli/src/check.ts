@@ -34,9 +34,12 @@ export async function checkAgain(): Promise<number> {
     stdin.setRawMode(true);
     stdin.on('keypress', (_text, { name, ctrl }) => {
       if (name === 'q' || (ctrl && name === 'c')) resolve();
+      else if (ctrl) return;
       else if (COMMANDS[name])
         execa('workshop', COMMANDS[name], {
           preferLocal: true,
+          // A pager would take the keys.
+          env: { GIT_PAGER: 'cat' },
           stdio: ['ignore', 'inherit', 'inherit'],
           reject: false,
         });
@@ -45,7 +48,7 @@ export async function checkAgain(): Promise<number> {
     console.log(KEYS);
   });
   await Promise.race([vitest.start().then(() => ended), ended]);
-  if (existsSync('compose.yaml')) console.log('Taking the backends down ...');
+  console.log(existsSync('compose.yaml') ? 'Taking the backends down ...' : 'Ending ...');
   await vitest.close();
   // A terminal that is listened to keeps the program alive.
   if (stdin.isTTY) stdin.setRawMode(false).pause();

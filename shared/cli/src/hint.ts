@@ -6,18 +6,19 @@ import { playground } from './playground.ts';
 /** A task of a README's Do it: its folded hints, and the diffs of its folded solution. */
 type Task = { hints: string[]; solutions: Solution[] };
 
-/** The words that a diff adds, those that it takes away, and the names that it declares: an attendee's may be others. */
+/** The words that are new in a diff, those that it takes away, and the names that it declares: an attendee's may be others. */
 type Solution = { file: string; added: string[]; removed: string[]; declared: string[]; line: number };
 
 const FOLDED = /<details><summary>(Hint|Solution)<\/summary>\n(.*?)<\/details>/gs;
 const DIFF = /^```diff\n(.*?)^```$/gms;
 
-const COMMENT = /^\s*(\/\/|\*|\/\*).*$/gm;
+const COMMENT = /(?:^|\s)(?:\/\/|\*|\/\*).*$/gm;
+const TEXT = /'[^'\n]*'/g;
 const DECLARED = /\b(?:const|let|function|type|catch \(|async \()\s*(\w+)/g;
 
 /**
- * The next hint of the task at hand: the one that the last check is about, else the first whose solution is not in the
- * playground yet. Each call gives one more.
+ * The next hint of the task at hand: the first that the last check is about, or of whose solution at least half is not in
+ * the playground yet. Each call gives one more.
  */
 export function nextHint(): string {
   const tasks = tasksOf(readFileSync(join(playground, 'README.md'), 'utf8'));
@@ -28,7 +29,10 @@ export function nextHint(): string {
   const isGreen = state.last && !state.last.failure;
   const open = isGreen ? [] : tasks.filter((task) => missingOf(task, tasks).length > 0);
   const task =
-    open.find((task) => missingOf(task, tasks).some((word) => said.includes(word))) ??
+    open.find((task) => {
+      const missing = missingOf(task, tasks);
+      return missing.some((word) => said.includes(word)) || missing.length >= wordsIn(task, tasks).length / 2;
+    }) ??
     open.find(({ solutions }) => solutions.some(({ file }) => file === red)) ??
     open[0];
   if (!task && cause) return `The last check says: look at ${cause.at ?? 'your work'}, ${cause.say}`;
@@ -59,11 +63,13 @@ function tasksOf(readme: string): Task[] {
 function solutionsOf(text: string, line: number): Solution[] {
   return [...text.matchAll(DIFF)].map(([, diff = '']) => {
     const added = linesOf(diff, /^\+(?!\+\+ b\/)(.*)$/gm);
+    const removed = linesOf(diff, /^-(?!-- )(.*)$/gm);
     const words = wordsOf(added);
+    const before = wordsOf(`${removed}\n${linesOf(diff, /^ (.*)$/gm)}`);
     return {
       file: /^\+\+\+ b\/(\S+)/m.exec(diff)?.[1] ?? '',
-      added: words,
-      removed: wordsOf(linesOf(diff, /^-(?!-- )(.*)$/gm)).filter((word) => !words.includes(word)),
+      added: words.filter((word) => !before.includes(word)),
+      removed: wordsOf(removed).filter((word) => !words.includes(word)),
       declared: [...added.matchAll(DECLARED)].map(([, name = '']) => name),
       line,
     };
@@ -75,20 +81,29 @@ function linesOf(diff: string, pattern: RegExp): string {
 }
 
 function wordsOf(text: string): string[] {
-  return [...new Set(text.replace(COMMENT, '').match(/[A-Za-z_]\w*/g))];
+  // Nobody writes sentences in the same words.
+  const code = text.replace(COMMENT, '').replace(TEXT, (quoted) => (quoted.includes(' ') ? '' : quoted));
+  return [...new Set(code.match(/[A-Za-z_]\w*/g))];
 }
 
 /**
- * The words of a task's solution that the playground's files do not have. What a later task takes away does not count, and
- * neither do the names that the solutions declare.
+ * The new words of a task's solution, with their files. What a later task takes away does not count, and neither do the
+ * names that the solutions declare.
  */
-function missingOf(task: Task, tasks: Task[]): string[] {
+function wordsIn(task: Task, tasks: Task[]): { file: string; word: string }[] {
   const later = tasks.slice(tasks.indexOf(task) + 1).flatMap(({ solutions }) => solutions);
   const declared = tasks.flatMap(({ solutions }) => solutions.flatMap((solution) => solution.declared));
   const other = new Set([...later.flatMap(({ removed }) => removed), ...declared]);
-  return task.solutions.flatMap(({ file, added }) => {
+  return task.solutions.flatMap(({ file, added }) =>
+    added.filter((word) => !other.has(word)).map((word) => ({ file, word })),
+  );
+}
+
+/** Those of them that the playground's files do not have. */
+function missingOf(task: Task, tasks: Task[]): string[] {
+  return wordsIn(task, tasks).flatMap(({ file, word }) => {
     const path = join(playground, file);
-    const words = new Set(wordsOf(existsSync(path) ? readFileSync(path, 'utf8') : ''));
-    return added.filter((word) => !words.has(word) && !other.has(word));
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    return wordsOf(text).includes(word) ? [] : [word];
   });
 }

@@ -9,7 +9,7 @@ import { copyWorkshop } from './copy.ts';
 const canUseTerminal = process.platform === 'linux' && existsSync('/usr/bin/script');
 
 test.skipIf(!canUseTerminal)(
-  'check --watch: h gives a hint, a save is checked, Ctrl-C leaves nothing running (on Linux: needs script)',
+  'check --watch: h gives a hint, d the whole diff, a save is checked, Ctrl-C leaves nothing running (on Linux: needs script)',
   async () => {
     await using workshop = await copyWorkshop();
     const { dir, playground, run, read, env } = workshop;
@@ -17,7 +17,9 @@ test.skipIf(!canUseTerminal)(
     // What backends leave behind is found in here.
     const temporary = join(dir, 'temporary');
     await mkdir(temporary);
-    const command = ['--quiet', '--return', '--flush', '--command', 'workshop check --watch', '/dev/null'];
+    // Few rows, so that git would start a pager.
+    const watch = 'stty rows 10 cols 80 && workshop check --watch';
+    const command = ['--quiet', '--return', '--flush', '--command', watch, '/dev/null'];
     const terminal = execa('script', command, {
       cwd: playground,
       env: { ...env, TMPDIR: temporary },
@@ -37,6 +39,9 @@ test.skipIf(!canUseTerminal)(
 
       terminal.stdin.write('h');
       await shows(/Hint 1 of 1, for src\/telemetry\.ts/);
+
+      terminal.stdin.write('d');
+      await shows(/onExit\(\(\) => sdk\.shutdown/);
 
       const saved = performance.now();
       for (const solution of fencesIn(sectionOf(await read('README.md'), 'Do it'), 'diff')) {

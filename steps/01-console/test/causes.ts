@@ -21,7 +21,7 @@ export const causes: Cause[] = [
     at: [LLM, /setStatus/],
   },
   {
-    when: ({ test, seen }) => test.includes('failed question') && seen.startsWith('There is no trace id'),
+    when: ({ test, seen }) => test.includes('failed question') && seen.startsWith('Trace ids'),
     say: 'put the traceId on the error that you throw. The program prints it for the user.',
     at: [LLM, /throw/],
   },

@@ -1,5 +1,5 @@
 import { runApp } from '@workshop/testkit/app';
-import { expectAnswer, repliesIn, spansIn } from '@workshop/testkit/console';
+import { expectAnswer, repliesIn, spansIn, traceIdsIn } from '@workshop/testkit/console';
 import { expectFields, expectKnownNames } from '@workshop/testkit/fields';
 import { send, startProvider } from '@workshop/testkit/provider';
 import { beforeAll, expect, test } from 'vitest';
@@ -108,7 +108,7 @@ test('a failed question is a span with an error, and a message that says what to
     events: [expect.objectContaining({ name: 'exception', attributes: EXCEPTION })],
   });
   expect(stderr).toContain(`No reply (malformed_response): ${span?.status.message}`);
-  expect(stdout, 'There is no trace id of the failed call').toContain(`Trace: ${span?.traceId}`);
+  expect(traceIdsIn(stdout), 'Trace ids below a failed call').toEqual([span?.traceId]);
   expect(exitCode).toBe(1);
 });
 
