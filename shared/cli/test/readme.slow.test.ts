@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, steps } from '@workshop/lessons/steps';
-import { changedLines, fencesIn, sectionOf } from '@workshop/testkit/readme';
+import { applyPatches, changedLines, fencesIn, sectionOf } from '@workshop/testkit/readme';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
 import { copyWorkshop } from './copy.ts';
@@ -33,6 +33,18 @@ describe.each(steps)('step $name', (step) => {
     }
     expect((await run(['diff'])).stdout).toBe('Nothing is missing: your work is the same as the solution.');
     expect(await changedLines(join(playground, 'src'), src)).toBe(0);
+  });
+
+  test('hint gives the first hint of each task, when the solutions of those before are there', async () => {
+    const doIt = sectionOf(await readFile(join(step.dir, 'README.md'), 'utf8'), 'Do it');
+    const tasks = doIt.match(/.*?<summary>Solution<\/summary>.*?<\/details>/gs) ?? [];
+    await run(['begin', step.number]);
+    for (const task of tasks) {
+      const [, hint] = /<summary>Hint<\/summary>\n\n(.*?)\n\n<\/details>/s.exec(task) ?? [];
+      expect((await run(['hint'])).stdout).toContain(hint);
+      await applyPatches(playground, fencesIn(task, 'diff'));
+    }
+    expect((await run(['hint'])).stdout).toContain('Your work has all that the README asks for.');
   });
 
   test('it is short enough to type, and to compare with the step before', async () => {

@@ -25,6 +25,8 @@ test.each(steps)('$name: red with one message, a hint, the solutions of the READ
   for (const solution of fencesIn(doIt, 'diff').filter((diff) => diff.includes('b/src/'))) {
     await execa('git', ['apply', '-'], { cwd: playground, input: solution });
   }
+  // No task is open any more, and the last check is the red one.
+  expect((await run(['hint'])).stdout).toContain('The last check says: look at');
   const green = await run(['check']);
   expect(green.exitCode, green.stdout).toBe(0);
   const following = after(step);
