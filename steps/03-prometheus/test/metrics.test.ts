@@ -27,7 +27,9 @@ const soon = { timeout: 10_000, interval: 250 };
 
 // Not a word of hexadecimal digits: the model's random name would contain it now and then.
 const provider = await startProvider(({ body }, response) => {
-  const reply = JSON.stringify(body).includes('poor') ? 'no JSON' : '{"query":"q","joke":"j","text":"t","question":"?"}';
+  const reply = JSON.stringify(body).includes('poor')
+    ? 'no JSON'
+    : '{"query":"q","joke":"j","text":"t","question":"?"}';
   setTimeout(() => send(response, 200, completion(reply)), LATENCY_S * 1000);
 });
 const app = startApp([], { env: { ...appEnv, ...provider.env, LLM_MODEL: model } });
