@@ -159,8 +159,16 @@ test('"Break it": a queue loses the context, and context.bind keeps it', async (
 
   await applyPatches(broken.dir, [bind]);
   await using kept = await startServices({ cwd: broken.dir });
-  const spans = await findTrace((await kept.ask(QUESTION)).body.traceId, 5);
-  expect(callIn(spans)?.attributes).toHaveProperty('session.id');
+  // Two questions: when the second trace is there, all that the first one made is there too.
+  const ids = [(await kept.ask(QUESTION)).body.traceId, (await kept.ask(QUESTION)).body.traceId];
+  for (const traceId of ids) {
+    const spans = await findTrace(traceId, 5);
+    expect(spans).toHaveLength(5);
+    expect(callIn(spans)?.attributes).toHaveProperty('session.id');
+  }
+  const spans = [...(await findSpans({ service: 'frontend' })), ...(await findSpans({ service: 'backend' }))];
+  const made = spans.filter((span) => isOf(kept.url)(span) || isOf(kept.backendUrl)(span));
+  expect(new Set(made.map(({ traceId }) => traceId)), 'The traces of two questions').toEqual(new Set(ids));
 });
 
 test('"Break it": without withoutPropagation() the test shows what the model is sent', async () => {
