@@ -38,6 +38,10 @@ test('Task 1 makes two traces of one question', async () => {
   expect(ofBackend.map(({ resource }) => resource['service.name'])).toEqual(['backend', 'backend', 'backend']);
   expect(ofBackend[0]?.traceId).not.toBe(ofFrontend[0]?.traceId);
   expect(ofBackend.filter(({ parentSpanId }) => !parentSpanId)).toMatchObject([{ kind: 'SERVER' }]);
+
+  const [, seen = 'no quoted line'] = /After Task 1 it says `(.*?)`/.exec(sectionOf(readme, 'Check it')) ?? [];
+  const { all } = await runTests(playground.dir, 'both services start|one question is one trace');
+  expect(all).toContain(seen);
 });
 
 test('the parts of the traceparent are those of its table, and the backend gets one like it', async () => {
@@ -194,6 +198,18 @@ test('"Break it": with Jaeger last a broken uber-trace-id destroys the trace', a
   expect(exitCode).toBe(1);
   expect(all).toMatch(/Tests {2}2 failed/);
   expect(all).toContain('The trace that goes on');
+});
+
+test('"On call": when the model fails, its tries are the deepest red spans, and those of the services have the 502', async () => {
+  const [, fault = ''] = /--set LLM_FAULT=(server-error)/.exec(sectionOf(readme, 'On call')) ?? [];
+  await using services = await startServices({ env: { LLM_FAULT: fault } });
+  const spans = await findTrace((await services.ask(QUESTION)).body.traceId, 7);
+  const call = callIn(spans);
+  const errors = (some: Span[]) => some.map(({ status, attributes }) => [status.code, attributes['error.type']]);
+  const tries = spans.filter(({ parentSpanId }) => parentSpanId === call?.spanId);
+  expect(errors(tries)).toEqual(Array(3).fill(['ERROR', '500']));
+  const above = spans.filter((span) => span !== call && !tries.includes(span));
+  expect(errors(above)).toEqual(Array(3).fill(['ERROR', '502']));
 });
 
 test('"On call": a slow model shows in its own span, a delay in the frontend in none', async () => {
