@@ -1,5 +1,8 @@
+import { exec } from 'node:child_process';
 import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { composeProject } from '@workshop/backends/compose';
 import { seriesOn } from '@workshop/backends/prometheus';
 import { DURATION_BOUNDARIES } from '@workshop/llm/semconv';
 import { type App, startApp } from '@workshop/testkit/app';
@@ -176,6 +179,21 @@ test.skipIf(localLane)(
       expect(page.headers.get('content-type')).toContain('text/plain');
       expect(await page.text()).toContain(`| \`${alert}\` |`);
     }
+  },
+);
+
+test.skipIf(localLane)(
+  '"Going further": what promtool says of the alerts, and of `for: 1m` (local lane: no Docker)',
+  async () => {
+    const [, command = ''] = /`(docker compose run [^`]* promtool [^`]*)`/.exec(readme) ?? [];
+    await using compose = await composeProject();
+    await using copy = await copyStep(step);
+    const run = () =>
+      promisify(exec)(command, { cwd: copy.dir, env: { ...process.env, COMPOSE_PROJECT_NAME: compose.project } });
+
+    expect((await run()).stdout).toContain('SUCCESS');
+    await edit(join(copy.dir, 'alerts.yml'), 'for: 5s', 'for: 1m');
+    await expect(run()).rejects.toMatchObject({ stderr: expect.stringContaining('FAILED') });
   },
 );
 
