@@ -6,7 +6,8 @@ import { execa } from 'execa';
 import { playground } from './playground.ts';
 
 const CONFIGURATION = '**/*.{yaml,yml}';
-const NO_LESSON = ['**/node_modules', '**/.*', '**/*.test.yml'];
+// A file with faults to mend has them in the solution too.
+const NO_LESSON = ['**/node_modules', '**/.*', '**/*.test.yml', '**/*.broken.yaml'];
 
 /** Shows what `step` adds to the step before; of the first, what it adds to what an attendee begins with. */
 export async function showStep(step: Step): Promise<void> {

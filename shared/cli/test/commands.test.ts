@@ -75,6 +75,12 @@ describe('diff', () => {
     expect(stdout).toContain('-  return llm.ask(question, { signal });');
   });
 
+  test('05 shows no file with faults that an attendee mends', async () => {
+    const { stdout } = await run(['diff', '05']);
+    expect(stdout).toContain('+++ 05-collector-grafana/collector.yaml');
+    expect(stdout).not.toContain('collector.broken.yaml');
+  });
+
   test('without a step it shows what your work lacks', async () => {
     await run(['begin', '02']);
     expect((await run(['diff'])).stdout).toContain('+import { OTLPTraceExporter }');
