@@ -7,7 +7,7 @@ import { copyStep } from '@workshop/testkit/readme';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { hex, nanoseconds, sendOtlp } from './otlp.ts';
+import { attributes, hex, nanoseconds, sendOtlp } from './otlp.ts';
 
 /** What the tests read of the values of the chart. */
 type Values = {
@@ -162,7 +162,9 @@ function memoryOf({ resources }: Values): string {
 function span() {
   const times = { startTimeUnixNano: nanoseconds(-100), endTimeUnixNano: nanoseconds() };
   const spans = [{ traceId: hex(32), spanId: hex(16), name: 'GET /', kind: 2, ...times }];
-  return { scopeSpans: [{ scope: { name: 'test' }, spans }] };
+  // Without the name of a service it would not be counted.
+  const resource = { attributes: attributes({ 'service.name': 'frontend' }) };
+  return { resource, scopeSpans: [{ scope: { name: 'test' }, spans }] };
 }
 
 async function yaml<Content>(file: string): Promise<Content> {
