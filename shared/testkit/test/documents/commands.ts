@@ -18,7 +18,7 @@ const COMPOSE: Record<string, string[]> = {
   run: ['--rm', '--entrypoint', '-v'],
   start: [],
   stop: [],
-  up: ['-d'],
+  up: ['-d', '--remove-orphans', '--scale', '--force-recreate'],
 };
 
 /** Every command of the workshop, of npm, Compose and Node exists, with its options. */
@@ -129,19 +129,20 @@ function hasScript(dir: string, script: string): boolean {
   return script in (JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')).scripts ?? {});
 }
 
-async function composeProblem([command = '', ...args]: string[], { step }: Document): Promise<string | undefined> {
+async function composeProblem([command = '', ...args]: string[], { step, dir }: Document): Promise<string | undefined> {
   const known = COMPOSE[command];
   if (!command) return undefined;
   if (!known) return `of Compose the documents use ${Object.keys(COMPOSE).join(', ')}.`;
-  const file = join((step ?? steps.at(-1))?.dir ?? '', 'compose.yaml');
+  const own = join(dir, 'compose.yaml');
+  const file = existsSync(own) ? own : join((step ?? steps.at(-1))?.dir ?? '', 'compose.yaml');
   const services = existsSync(file) ? Object.keys(parse(readFileSync(file, 'utf8')).services) : [];
   const inContainer = ['run', 'exec'].includes(command);
   const service = args.findIndex((arg) => services.includes(arg));
   if (inContainer && service < 0) return 'it names no service of compose.yaml.';
-  const unknown = args.find((arg) => /^[a-z]/.test(arg) && !services.includes(arg));
+  const named = args.map((arg) => arg.split('=')[0] ?? ''); // --scale gateway=3
+  const unknown = named.find((arg) => /^[a-z]/.test(arg) && !services.includes(arg));
   if (!inContainer && unknown) return `compose.yaml has no service ${unknown}.`;
-  const own = inContainer ? args.slice(0, service) : args;
-  return optionsProblem(own, known);
+  return optionsProblem(inContainer ? args.slice(0, service) : args, known);
 }
 
 function filesProblem(words: string[], { dir, fences }: Document): string | undefined {

@@ -57,8 +57,9 @@ const CHOSEN_BY_THE_SYSTEM = 32_768;
 
 /** Ports are those that compose.yaml publishes and the programs listen on, or those that the document itself sets. */
 export const portsAreOpen: Check = (document) => {
-  const { step, lines, fences } = document;
-  const files = (step ? [step] : steps).map(({ dir }) => join(dir, 'compose.yaml')).filter(existsSync);
+  const { dir, step, lines, fences } = document;
+  const folders = [dir, ...(step ? [] : steps.map((each) => each.dir))];
+  const files = folders.map((folder) => join(folder, 'compose.yaml')).filter(existsSync);
   const published = files.flatMap((file) => numbers(readFileSync(file, 'utf8'), /_PORT-(\d+)\}/g));
   const text = [...lines.map((line) => line.text), ...fences.flatMap((fence) => fence.lines)].join('\n');
   // JAEGER_UI_PORT=26686, OTLP_PORT = 24318 in PowerShell, and what a program of one's own listens on.
