@@ -33,7 +33,9 @@ export type Problem = { line: number; says: string };
 export type Check = (document: Document) => Problem[] | Promise<Problem[]>;
 
 /** All documents of the project, by their path from the root. */
-export const paths = (await Array.fromAsync(glob(['*.md', '.ci/images/*.md', 'steps/*/*.md', 'steps/*/scale/**/*.md'], { cwd: root })))
+export const paths = (
+  await Array.fromAsync(glob(['*.md', '.ci/images/*.md', 'steps/*/*.md', 'steps/*/scale/**/*.md'], { cwd: root }))
+)
   .map((path) => path.replaceAll('\\', '/'))
   .sort();
 
