@@ -53,7 +53,8 @@ describe("this step's test fails", () => {
       const config = join(broken.dir, 'collector.yaml');
       await edit(config, /, redaction/g, '');
       await edit(config, ', transform/status', '');
-      const { exitCode, all } = await runTests(broken.dir, 'secrets are masked');
+      const [, name = ''] = breakIt.match(/^npm test -- -t "(.+)"$/m) ?? [];
+      const { exitCode, all } = await runTests(broken.dir, name);
       expect(exitCode).toBe(1);
       expect(all).toMatch(/Tests {2}4 failed/);
       expect(all).toMatch(/alice\.[0-9a-f]{20}@example\.com/);
@@ -332,6 +333,43 @@ test.skipIf(localLane)(
     expect(missingLines(recordArrives, await log())).toEqual([]);
   },
 );
+
+test.skipIf(localLane)('"Going further": both answers are what happens (local lane: no Collector)', async () => {
+  const [sampling = ''] = fencesIn(sectionOf(readme, 'Going further'), 'yaml');
+  const [allowed = ''] = readme.match(/allowed_keys: \[.*?\]/) ?? [];
+  await using provider = await startProvider(({ body }, response) => {
+    send(response, 200, completion(JSON.stringify(body).includes('poor') ? 'no JSON' : REPLY));
+  });
+  await using work = await copyStep(step);
+  const config = join(work.dir, 'collector.yaml');
+  await using compose = await composeProject({ COLLECTOR_CONFIG: config });
+
+  await edit(config, 'allow_all_keys: true', 'allow_all_keys: false');
+  await compose.up(step);
+  const { services: inJaeger } = readerOf({ ...backends, env: compose.env });
+  await using services = await startServices({ env: { ...compose.env, ...provider.env } });
+  await services.ask('What is a trace?');
+  await expect.poll(inJaeger, lands).toContain('missing-service-name');
+  expect(await inJaeger()).not.toContain('frontend');
+
+  await edit(config, 'allow_all_keys: false', `allow_all_keys: false\n    ${allowed}`);
+  await compose.restart('collector');
+  await services.ask('What is a trace?');
+  await expect.poll(inJaeger, lands).toEqual(expect.arrayContaining(['backend', 'frontend']));
+
+  await cp(join(step, 'collector.yaml'), config);
+  await edit(config, 'processors:\n', `processors:\n${sampling}`);
+  await edit(config, 'transform/status]', 'transform/status, tail_sampling]');
+  await compose.restart('collector');
+  const answered = await services.ask('What is a trace?');
+  const failed = await services.ask('poor');
+  await expect.poll(() => compose.hasTrace(failed.body.traceId), lands).toBe(true);
+  expect(await compose.hasTrace(answered.body.traceId)).toBe(false);
+  const requests = 'traces_span_metrics_calls_total{span_kind="SPAN_KIND_SERVER"}';
+  const outcomes = async () =>
+    (await promQl(requests, compose.env.PROMETHEUS_PORT)).map(({ labels, value }) => [labels.status_code, value]);
+  await expect.poll(outcomes, lands).toEqual(Array(2).fill(['STATUS_CODE_ERROR', 1]));
+});
 
 test('"On call" explains every alert', async () => {
   const alerts = await readFile(join(step, 'alerts.yml'), 'utf8');
