@@ -78,14 +78,17 @@ export async function composeProject(variables: Record<string, string> = {}) {
 
 /**
  * Starts what a step's compose.yaml names as `docker compose up -d --remove-orphans` does in its folder, without what WITHOUT
- * leaves out, and waits until all of it answers. Throws an Error that says what died, or what is taken.
+ * leaves out, and waits until all of it answers. `over` is a file laid over compose.yaml, with the variables that it needs.
+ * Throws an Error that says what died, or what is taken.
  */
-export async function upHere(step: string): Promise<void> {
+export async function upHere(step: string, over?: { file: string; env: Record<string, string> }): Promise<void> {
   const file = await readCompose(step);
   const services = servicesHere(file);
   const ports = portsOf(file, services);
-  await execa('docker', ['compose', 'up', '--detach', '--remove-orphans', ...services], {
+  const files = over ? ['-f', 'compose.yaml', '-f', over.file] : [];
+  await execa('docker', ['compose', ...files, 'up', '--detach', '--remove-orphans', ...services], {
     cwd: step,
+    env: { ...over?.env },
     stderr: ['inherit', 'pipe'],
   }).catch(async (error: unknown) => Promise.reject((await whoDied(PROJECT)) ?? cleared(error, step)));
   await ready(PROJECT, ports, Object.fromEntries(ports.map((port) => [port.variable, String(portHere(port))])));

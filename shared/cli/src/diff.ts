@@ -7,7 +7,7 @@ import { playground } from './playground.ts';
 
 const CONFIGURATION = '**/*.{yaml,yml}';
 // A file with faults to mend has them in the solution too.
-const NO_LESSON = ['**/node_modules', '**/.*', '**/*.test.yml', '**/*.broken.yaml'];
+const NO_LESSON = ['**/node_modules', '**/.*', '**/*.test.yml', '**/*.broken.yaml', 'class', 'scale'];
 
 /** Shows what `step` adds to the step before; of the first, what it adds to what an attendee begins with. */
 export async function showStep(step: Step): Promise<void> {

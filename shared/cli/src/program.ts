@@ -134,16 +134,24 @@ program
   .command('up')
   .description("start a step's backends, wait until they answer, and print their links; without Docker, the receiver")
   .argument('[NN]', 'the step; without it, the one that you have begun', toStep)
+  .option(
+    '--class',
+    'for the trainer: opens one port to the network, with a token, so that a class can send to step 05',
+  )
   .addHelpText(
     'after',
     examples(
       ['npx workshop up', 'the backends of the step that you have begun'],
       ['npx workshop up 03', 'those of step 03; what only another step needs is taken down'],
+      ['npx workshop up 05 --class', 'those of step 05, and the lines that a class needs to send to them'],
     ),
   )
-  .action(async (step?: Step) => {
-    const { up } = await import('./backends.ts');
-    await up(step ?? begun());
+  .action(async (named: Step | undefined, options: { class?: boolean }, command: Command) => {
+    const { canServeClass, up, upForClass } = await import('./backends.ts');
+    const step = named ?? begun();
+    if (!options.class) return up(step);
+    if (!canServeClass(step)) command.error(`error: step ${step.number} has no Collector: npx workshop up 05 --class`);
+    await upForClass(step);
   });
 
 program

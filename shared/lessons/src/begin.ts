@@ -4,7 +4,7 @@ import { basename, join, relative } from 'node:path';
 import { before, type Step } from './steps.ts';
 
 /** What is no part of an attendee's folder: src/ comes by itself, and the rest is the maintainers' or was left by a run. */
-const NOT_COPIED = /^(src|start|node_modules|\.turbo|\.env|\.copy-.*|(readme|own-app|pictures)\.slow\.test\.ts)$/;
+const NOT_COPIED = /^(src|start|class|node_modules|\.turbo|\.env|\.copy-.*|(readme|own-app|pictures)\.slow\.test\.ts)$/;
 
 /** For the attendee's editor, which looks for the nearest one. */
 const TSCONFIG = { extends: '../tsconfig.json', include: ['src', 'test'] };
