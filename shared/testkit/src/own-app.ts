@@ -50,8 +50,8 @@ function fileNamedBy(block: string): string {
 
 async function npm(install: string, cwd: string): Promise<void> {
   const [command = '', ...args] = parseCommandString(install);
-  // Without what the npm that runs the tests has set: it names the folder of the repository.
-  const inherited = Object.entries(cleanEnv()).filter(([name]) => !/^npm_|^INIT_CWD$/.test(name));
+  // Without what the npm that runs the tests has set: it names the folder of the repository. The registry stays.
+  const inherited = Object.entries(cleanEnv()).filter(([name]) => !/^npm_(?!config_registry$)|^INIT_CWD$/.test(name));
   const { exitCode, all } = await execa(command, [...args, '--no-audit', '--no-fund'], {
     cwd,
     env: Object.fromEntries(inherited),
