@@ -1,16 +1,14 @@
 // `npm run pictures`, or of one step `npm run pictures 02`: makes the pictures of the READMEs anew, from what lands now. Each
 // is made by the test of its name in the step's test/pictures.slow.test.ts, which also proves that the picture is true.
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findStep, type Step, steps } from '@workshop/lessons/steps';
 import { cleanEnv } from '@workshop/testkit/app';
-import { execa } from 'execa';
+import { runVitest } from '@workshop/testkit/run-vitest';
 
 const TEST = 'test/pictures.slow.test.ts';
-
-type Result = { fullName: string; status: string; failureMessages: string[] };
 
 // Whoever ends it ends the tests, and they take down what they have started.
 const ended = new AbortController();
@@ -29,25 +27,13 @@ try {
 /** Makes the pictures of a step, and says which could not be made. */
 async function make(step: Step): Promise<void> {
   console.error(`${step.name}: up to a minute ...`);
-  const file = join(folder, `${step.number}.json`);
-  const args = ['run', '--mode', 'slow', '--reporter=json', `--outputFile=${file}`, TEST];
-  const { all } = await execa('vitest', args, {
+  const { all, results } = await runVitest(['--mode', 'slow', TEST], {
     cwd: step.dir,
+    file: join(folder, `${step.number}.json`),
     // No picture shows Grafana.
     env: { WITHOUT: 'grafana', ...cleanEnv(), WORKSHOP_PICTURES: 'make' },
-    extendEnv: false,
-    preferLocal: true,
-    localDir: import.meta.dirname,
-    all: true,
-    reject: false,
-    forceKillAfterDelay: false,
-    cancelSignal: ended.signal,
+    signal: ended.signal,
   });
-  ended.signal.throwIfAborted();
-  const report = await readFile(file, 'utf8').then(JSON.parse, () => ({ testResults: [] }));
-  const results: Result[] = report.testResults.flatMap(
-    ({ assertionResults }: { assertionResults: Result[] }) => assertionResults,
-  );
   const [backends] = /^Backends: .*/m.exec(all) ?? [];
   if (backends) console.log(`  ${backends}`);
   if (results.length === 0) throw new Error(`${step.name}: no picture was made. The tests printed:\n${all}`);

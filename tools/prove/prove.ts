@@ -1,17 +1,14 @@
 // `npm run prove`, or of one step `npm run prove 02`: that a lesson's tests fail on what an attendee begins with, and pass
 // on the solution. A test that passes on both must carry the tag `holds-before`, and no other test may.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findStep, type Step, steps } from '@workshop/lessons/steps';
 import { cleanEnv } from '@workshop/testkit/app';
 import { makePlayground } from '@workshop/testkit/playground';
-import { execa } from 'execa';
+import { type Result, runVitest } from '@workshop/testkit/run-vitest';
 import { markdownTable } from 'markdown-table';
 
 /** Of one test. The tests' own waits are shorter: 10 s for a trace that never comes. */
 const LIMIT_S = 20;
-
-type Result = { fullName: string; status: string; tags: string[]; failureMessages: string[] };
 
 // Whoever ends it ends the tests, and the playground is removed.
 const ended = new AbortController();
@@ -33,8 +30,8 @@ process.exitCode = problems.length > 0 ? 1 : 0;
 
 /** Adds a step's row to the table, and what is wrong to the problems. */
 async function prove(step: Step): Promise<void> {
-  const start = new Map((await results(step, false)).map((result) => [result.fullName, result]));
-  const tests = (await results(step, true)).filter(({ status }) => status !== 'skipped');
+  const start = new Map((await resultsOf(step, false)).map((result) => [result.fullName, result]));
+  const tests = (await resultsOf(step, true)).filter(({ status }) => status !== 'skipped');
   const passed = tests.filter(({ status }) => status === 'passed');
   const passesOnStart = ({ fullName }: Result) => start.get(fullName)?.status === 'passed';
   const failed = tests.filter((test) => !passesOnStart(test));
@@ -59,33 +56,21 @@ function problemOf({ status, tags, failureMessages }: Result, holdsBefore: boole
 }
 
 /** Runs all tests of a lesson on what `workshop begin` makes, or on the solution. */
-async function results(step: Step, solved: boolean): Promise<Result[]> {
+async function resultsOf(step: Step, solved: boolean): Promise<Result[]> {
   const what = `${step.name}: its ${solved ? 'solution' : 'start'}`;
   console.error(`${what}, up to a minute ...`);
   await using playground = await makePlayground(step, solved);
-  const file = join(playground.dir, 'results.json');
-  const args = ['run', '--reporter=json', `--outputFile=${file}`, `--testTimeout=${LIMIT_S * 1000}`];
-  const { all, exitCode } = await execa('vitest', args, {
+  const { all, exitCode, results } = await runVitest([`--testTimeout=${LIMIT_S * 1000}`], {
     cwd: playground.dir,
+    file: join(playground.dir, 'results.json'),
     env: cleanEnv(),
-    extendEnv: false,
-    preferLocal: true,
-    localDir: import.meta.dirname,
-    all: true,
-    reject: false,
-    forceKillAfterDelay: false,
-    cancelSignal: ended.signal,
+    signal: ended.signal,
   });
-  ended.signal.throwIfAborted();
-  const report = await readFile(file, 'utf8').then(JSON.parse, () => ({ testResults: [] }));
-  const found: Result[] = report.testResults.flatMap(
-    ({ assertionResults }: { assertionResults: Result[] }) => assertionResults,
-  );
   // A file that does not load has no tests, and fails.
-  if (found.length === 0 || (exitCode !== 0 && !found.some(({ status }) => status === 'failed'))) {
+  if (results.length === 0 || (exitCode !== 0 && !results.some(({ status }) => status === 'failed'))) {
     throw new Error(`${what}: the tests did not run to their end. They printed:\n${all}`);
   }
-  return found;
+  return results;
 }
 
 function toStep(text: string): Step {

@@ -86,7 +86,7 @@ test('the buckets are those of the conventions', async () => {
 test('no question and no answer is among the labels', async () => {
   const page = await metricsPage();
   expect(page).toContain(model);
-  const [text] = /\w+="[^"]*(good|bad)[^"]*"|good|bad/.exec(page) ?? [];
+  const [text] = /\w+="[^"]*(good|poor)[^"]*"|good|poor/.exec(page) ?? [];
   if (text) throw new Error(`The text of a question is on the page of the metrics: ${text}.`);
 });
 
