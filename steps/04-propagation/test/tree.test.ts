@@ -80,9 +80,9 @@ test('the metrics of the two services are told apart', { tags: 'holds-before' },
     expect(await metricsPage()).not.toContain('gen_ai_client');
     return;
   }
+  await expect.poll(() => promQl('up == 1'), { timeout: 10_000 }).toHaveLength(2);
   await expect.poll(counts, { timeout: 10_000 }).toMatchObject([{ value: expect.any(Number) }]);
   expect(await promQl('gen_ai_client_operation_duration_count{job="frontend"}')).toEqual([]);
-  expect(await promQl('up == 1')).toHaveLength(2);
 });
 
 test('TypeScript knows every name in src/', { tags: 'holds-before' }, expectKnownNames);
