@@ -30,6 +30,13 @@ function fromStatus(status: number, name: string, cause: ErrorOptions): LlmError
   if (status === 401 || status === 403) {
     return new LlmError('rejected', `The key was refused by ${name} ${http}. Check LLM_API_KEY.`, cause);
   }
+  if (status < 400) {
+    return new LlmError(
+      'rejected',
+      `Moved away from ${name} ${http}. Check LLM_BASE_URL: http or https, the path.`,
+      cause,
+    );
+  }
   if (status === 404) {
     return new LlmError('rejected', `Not found at ${name} ${http}. Check LLM_MODEL and LLM_BASE_URL.`, cause);
   }

@@ -11,6 +11,8 @@ export { type Answer, LlmError, type Reply, systemPrompt };
 
 /** After a connection error, a time-out of the provider's, 429 or 5xx; all within LLM_TIMEOUT_MS. */
 const MAX_RETRIES = 2;
+/** A shorter one is no secret but a word that a local server wants, such as `ollama`. */
+const MIN_KEY_LENGTH = 12;
 
 export type Llm = {
   /** What `ask` posts to. */
@@ -46,6 +48,8 @@ export async function connectLlm(env: NodeJS.ProcessEnv = process.env): Promise<
     maxRetries: MAX_RETRIES,
     timeout: settings.LLM_TIMEOUT_MS,
     logLevel: 'off',
+    // The question and the key go where LLM_BASE_URL says, and nowhere else.
+    fetchOptions: { redirect: 'manual' },
   });
   const name = embedded ? 'the embedded model' : url.host;
   let structured = true;
@@ -77,11 +81,19 @@ export async function connectLlm(env: NodeJS.ProcessEnv = process.env): Promise<
     const deadline = AbortSignal.timeout(settings.LLM_TIMEOUT_MS);
     const stop = AbortSignal.any(signal ? [signal, deadline] : [deadline]);
     try {
-      return readCompletion(await Promise.race([complete(question, stop), aborted(stop)]));
+      return withoutKey(readCompletion(await Promise.race([complete(question, stop), aborted(stop)])));
     } catch (error) {
       if (signal?.aborted) throw new LlmError('cancelled', 'Cancelled before the model answered.', { cause: error });
       throw deadline.aborted ? timedOut(error) : toLlmError(error, name);
     }
+  }
+
+  /** An answer goes into telemetry and onto the screen, and some providers repeat the key in it. */
+  function withoutKey(answer: Answer): Answer {
+    const key = settings.LLM_API_KEY;
+    if (!key || key.length < MIN_KEY_LENGTH) return answer;
+    const mask = (_name: string, value: unknown) => (typeof value === 'string' ? value.replaceAll(key, '****') : value);
+    return JSON.parse(JSON.stringify(answer, mask));
   }
 
   function timedOut(cause: unknown): LlmError {

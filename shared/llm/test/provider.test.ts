@@ -92,6 +92,34 @@ test.each([
   expect(requests).toHaveLength(tries);
 });
 
+test('a key that the provider repeats in an answer is masked; a word that stands for a key is not', async () => {
+  const answerTo = (key: string) =>
+    ask(
+      (_request, response) => {
+        const text = JSON.stringify({ ...reply, text: `Your key: ${key}` });
+        send(response, 200, { ...completion(text), id: `chatcmpl-${key}`, model: key });
+      },
+      { LLM_API_KEY: key },
+    );
+  const key = crypto.randomUUID();
+  expect((await answerTo(key)).outcome).toMatchObject({
+    reply: { ...reply, text: 'Your key: ****' },
+    responseModel: '****',
+    responseId: 'chatcmpl-****',
+  });
+  expect((await answerTo('ollama')).outcome).toMatchObject({ reply: { text: 'Your key: ollama' } });
+});
+
+test('a redirect is not followed: neither the question nor the key goes elsewhere', async () => {
+  await using elsewhere = await startProvider((_request, response) => send(response, 200, good));
+  const location = `${elsewhere.origin}/v1/chat/completions`;
+  const { outcome, requests } = await ask((_request, response) => send(response, 307, '', { location }));
+
+  expect(outcome).toMatchObject({ type: 'rejected', message: expect.stringContaining('(HTTP 307)') });
+  expect(requests).toHaveLength(1);
+  expect(elsewhere.requests).toEqual([]);
+});
+
 test.each([
   ['HTML', (): unknown => '<html><body>Sign in</body></html>'],
   ['another JSON', (): unknown => ({ hello: 'world' })],
