@@ -1,5 +1,6 @@
 // Loaded with --import before all else. JavaScript: a Node that cannot run TypeScript shall say so in one line.
 import { existsSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { advice, isEnough } from './node-version.mjs';
@@ -9,12 +10,16 @@ if (!isEnough) {
   process.exit(1);
 }
 
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+// What Node compiles once is compiled for the next start too, and for the programs that this one starts.
+process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/node');
+enableCompileCache(process.env.NODE_COMPILE_CACHE);
+
 // Settings of the command line first: loadEnvFile keeps what is set already. TypeScript, hence imported only here.
 const { takeSettings } = await import('./settings.ts');
 takeSettings(process.argv, process.env);
 
 // Then those of the repository's .env, if there is one.
-const root = fileURLToPath(new URL('../../..', import.meta.url));
 const file = process.env.WORKSHOP_ENV_FILE ?? join(root, '.env');
 if (existsSync(file)) process.loadEnvFile(file);
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { STATE } from '@workshop/lessons/state';
+import { root } from '@workshop/lessons/steps';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { checkReporter } from './check.ts';
@@ -9,6 +10,9 @@ import { summaryReporter } from './summary.ts';
 /** The folder where the root's `npm test` wants the results. What the tests start is no part of them. */
 const results = process.env.WORKSHOP_RESULTS;
 delete process.env.WORKSHOP_RESULTS;
+
+// As @workshop/runtime/env has it: what Node compiles once serves all that the tests start.
+process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/node');
 
 /** Whether it is an attendee's own work that is tested: a folder that `workshop begin` has made. */
 const isPlayground = existsSync(STATE);
