@@ -8,6 +8,7 @@ type Locked = {
   link?: true;
   integrity?: string;
   dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 };
 
@@ -45,8 +46,8 @@ test('every package comes from a registry, and its contents are locked', () => {
   expect(unlocked.map(([path]) => path)).toEqual([]);
 
   // git, a file or an address in place of a version, in a package.json of ours or of a package.
-  const elsewhere = packages.flatMap(([path, { dependencies, optionalDependencies }]) =>
-    Object.entries({ ...dependencies, ...optionalDependencies })
+  const elsewhere = packages.flatMap(([path, { dependencies, devDependencies, optionalDependencies }]) =>
+    Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })
       .filter(([, version]) => /[:/]/.test(version) && !version.startsWith('npm:'))
       .map(([name, version]) => `${path || 'package.json'}: ${name} ${version}`),
   );
