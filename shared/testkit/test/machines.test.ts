@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -21,6 +21,20 @@ test('the public workflow has the gates of .ci/run, on three systems and in both
   for (const os of ['ubuntu', 'macos', 'windows'])
     for (const node of [20, 24]) expect(machines).toContain(`${os}-latest ${node} local`);
   expect(machines).toContain('ubuntu-latest 24 containers');
+});
+
+test('the workflows may only read, use actions by commit, and ask for known vulnerabilities', async () => {
+  const texts = (await Array.fromAsync(glob('.github/workflows/*.yml', { cwd: root }))).map((path) =>
+    readFile(join(root, path), 'utf8'),
+  );
+  for (const text of await Promise.all(texts)) {
+    expect(parse(text).permissions).toEqual({ contents: 'read' });
+    const actions = text.match(/uses: .*/g) ?? [];
+    expect(actions.filter((action) => !/^uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(action))).toEqual([]);
+    const checkouts = actions.filter((action) => action.includes('actions/checkout'));
+    expect(text.match(/persist-credentials: false/g)).toHaveLength(checkouts.length);
+  }
+  expect((await Promise.all(texts)).join('\n')).toContain('- run: npm audit --audit-level=high\n');
 });
 
 test('the devcontainer forwards the ports of every compose.yaml and says what it needs', async () => {
