@@ -17,7 +17,7 @@ const { lane } = await chooseLane(step);
 describe.skipIf(lane === 'local')(
   "the guide's faults fire its alerts and no others (local lane: there are none)",
   () => {
-    test.for(faults)('fault $number: $cause', async ({ number, alerts, cause }, { expect }) => {
+    test.concurrent.for(faults)('fault $number: $cause', async ({ number, alerts, cause }, { expect }) => {
       await using compose = await composeProject();
       await compose.up(step);
       await using capstone = await startCapstone(compose.env, '--after', '2', number);
