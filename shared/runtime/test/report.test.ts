@@ -37,7 +37,7 @@ const allSignals = (url: string, reason: string, lost = LOST) => [
   `Telemetry was not sent to ${url}/v1/traces (traces: ${reason}`,
 ];
 
-test.each(['none', 'gzip'])(
+test.concurrent.each(['none', 'gzip'])(
   'refused: a line for each signal, with its own address, and the loss (compression %s)',
   async (how) => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1', OTEL_EXPORTER_OTLP_COMPRESSION: how };
@@ -45,7 +45,7 @@ test.each(['none', 'gzip'])(
   },
 );
 
-test.each([
+test.concurrent.each([
   [307, 'Is it an OTLP receiver? Check OTEL_EXPORTER_OTLP_ENDPOINT.'],
   [401, 'Check the credentials in OTEL_EXPORTER_OTLP_HEADERS.'],
   [403, 'Check the credentials in OTEL_EXPORTER_OTLP_HEADERS.'],
@@ -62,7 +62,7 @@ test.each([
   expect(said).toEqual(allSignals(server.url, `HTTP ${status}). ${advice}`));
 });
 
-test.each([
+test.concurrent.each([
   ['an HTML page', '<html>Log in</html>'],
   ['half of a JSON text', '{"partialSuccess":'],
   ['JSON that is no object', 'null'],
@@ -72,7 +72,7 @@ test.each([
   expect(await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: server.url })).toEqual(allSignals(server.url, reason));
 });
 
-test('a part rejected: how much and why, on one line and without control characters', async () => {
+test.concurrent('a part rejected: how much and why, on one line and without control characters', async () => {
   const partialSuccess: Record<string, object> = {
     '/v1/traces': { rejectedSpans: '2', errorMessage: 'too\x1b[31m old\nthrown away' },
     '/v1/metrics': { rejectedDataPoints: 0 },
@@ -88,18 +88,18 @@ test('a part rejected: how much and why, on one line and without control charact
   ]);
 });
 
-test('accepted and never answered: the flush is cut, and what was lost is a guess', async () => {
+test.concurrent('accepted and never answered: the flush is cut, and what was lost is a guess', async () => {
   await using server = await serve(() => {});
   expect(await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: server.url }, ['1000'])).toEqual([
     ...allSignals(
       server.url,
       'no answer). Does it run?',
-      'Lost: up to 1000 spans, up to 1 data point, up to 1 log record.',
+      'Lost: up to 1000 spans, up to 1 data point, about 1 log record.',
     ).toSpliced(1, 0, 'Telemetry was not flushed within 2 s.'),
   ]);
 });
 
-test('the connection ends in the middle of the answer: the same guess', async () => {
+test.concurrent('the connection ends in the middle of the answer: the same guess', async () => {
   await using server = await serve((_request, response) => {
     response.writeHead(200, { 'content-length': '2' }).write('{', () => response.destroy());
   });
@@ -108,7 +108,7 @@ test('the connection ends in the middle of the answer: the same guess', async ()
   expect(said).toEqual(allSignals(server.url, 'no answer). Does it run?', lost));
 });
 
-test.each([
+test.concurrent.each([
   ['https to a port without TLS', 'https', 'EPROTO). Check http or https, and the certificate.'],
   [
     'a server that does not speak HTTP',
@@ -124,7 +124,7 @@ test.each([
   expect(said).toEqual(allSignals(url, reason));
 });
 
-test('a host that nobody knows', async () => {
+test.concurrent('a host that nobody knows', async () => {
   const url = 'http://nobody.invalid:4318';
   const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(said.slice(0, 1)).toEqual([LOST]);
@@ -133,12 +133,12 @@ test('a host that nobody knows', async () => {
     expect(line).toMatch(/: E\w+\)\. Check the host name in OTEL_EXPORTER_OTLP_ENDPOINT\.$/);
 });
 
-test('all arrived: nothing is said', async () => {
+test.concurrent('all arrived: nothing is said', async () => {
   await using server = await serve((_request, response) => response.end('{}'));
   expect(await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: server.url })).toEqual([]);
 });
 
-test('an address of its own is named, without user name, password and query; what arrives elsewhere is not', async () => {
+test.concurrent('an address of its own is named, without user name, password and query; what arrives elsewhere is not', async () => {
   await using server = await serve((_request, response) => response.end('{}'));
   const env = {
     OTEL_EXPORTER_OTLP_ENDPOINT: server.url,
@@ -150,7 +150,7 @@ test('an address of its own is named, without user name, password and query; wha
   ]);
 });
 
-test('one address for all signals: a line for each', async () => {
+test.concurrent('one address for all signals: a line for each', async () => {
   const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1/?key=hunter2' });
   expect(said).toHaveLength(4);
   for (const signal of ['traces', 'metrics', 'log records'])
@@ -158,7 +158,7 @@ test('one address for all signals: a line for each', async () => {
   expect(said.join()).not.toContain('hunter2');
 });
 
-test.each(['api key: hunter2=hunter2', 'api-key=hunter2%0Ahunter2'])(
+test.concurrent.each(['api key: hunter2=hunter2', 'api-key=hunter2%0Ahunter2'])(
   'a header that cannot be sent is not shown: %s',
   async (header) => {
     await using server = await serve((_request, response) => response.end('{}'));
@@ -169,13 +169,13 @@ test.each(['api key: hunter2=hunter2', 'api-key=hunter2%0Ahunter2'])(
   },
 );
 
-test('a Host header that is no address', async () => {
+test.concurrent('a Host header that is no address', async () => {
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1', OTEL_EXPORTER_OTLP_HEADERS: 'host=a b' };
   const said = await reports(env);
   expect(said).toContain('Telemetry was not sent to the receiver (traces: ECONNREFUSED). Does it run?');
 });
 
-test('what fails first and arrives at the second try is neither reported nor counted', async () => {
+test.concurrent('what fails first and arrives at the second try is neither reported nor counted', async () => {
   const tried = new Set<string>();
   await using server = await serve(({ url = '' }, response) => {
     response.writeHead(tried.has(url) ? 200 : 503, { 'retry-after': '1' }).end('{}');
@@ -185,13 +185,13 @@ test('what fails first and arrives at the second try is neither reported nor cou
   expect([...tried].sort()).toEqual(['/v1/logs', '/v1/metrics', '/v1/traces']);
 });
 
-test('a full queue: said at once, and the loss is more than what is known', async () => {
+test.concurrent('a full queue: said at once, and the loss is more than what is known', async () => {
   const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1' }, ['4000']);
   expect(said).toContain('Spans are dropped: too many wait to be sent.');
   expect(said).toContain('Lost: more than 2560 spans, 1 data point, 1 log record.');
 });
 
-test('a program that goes on says each kind of trouble once while it runs, and at the end how much was lost', async () => {
+test.concurrent('a program that goes on says each kind of trouble once while it runs, and at the end how much was lost', async () => {
   let status = 401;
   await using server = await serve((_request, response) => response.writeHead(status).end());
   const program = start({ OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: server.url, OTEL_EXPORTER_OTLP_ENDPOINT: server.url });
@@ -211,7 +211,7 @@ test('a program that goes on says each kind of trouble once while it runs, and a
   expect(points, stderr).toBeGreaterThanOrEqual(2);
 });
 
-test('a receiver that does not run is reported while the program goes on', async () => {
+test.concurrent('a receiver that does not run is reported while the program goes on', async () => {
   const program = start({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1' });
   let stderr = '';
   program.stderr.on('data', (chunk) => {
@@ -227,13 +227,13 @@ test('a receiver that does not run is reported while the program goes on', async
   expect(end).toMatch(/^(Telemetry was not flushed within 2 s\.\n)?Lost: 1 span, \d+ data points, 1 log record\.$/);
 });
 
-test('a flush that fails or never ends by itself is reported too', async () => {
+test.concurrent('a flush that fails or never ends by itself is reported too', async () => {
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:1' };
   expect(await reports(env, ['bug'])).toEqual(['Telemetry was not flushed: a bug']);
   expect(await reports(env, ['stuck'])).toContain('Telemetry was not flushed within 2 s.');
 });
 
-test.each(['none', 'gzip'])(
+test.concurrent.each(['none', 'gzip'])(
   'accepted and never answered: said while the program runs, not counted before it fails (compression %s)',
   async (how) => {
     let waiting: ServerResponse[] | undefined = [];
@@ -261,7 +261,7 @@ test.each(['none', 'gzip'])(
   },
 );
 
-test.each([
+test.concurrent.each([
   ['cumulative', 'made up for by the next ones', ''],
   ['delta', 'lost', ' 1 data point,'],
 ])('%s metrics that did not arrive are %s', async (temporality, _what, counted) => {
