@@ -44,6 +44,8 @@ const services = names.map((name, i) => {
 });
 
 let ending = false;
+/** Why output was not written, as when the disk is full. */
+let outputError: string | undefined;
 
 // Each of them ends in its own time; Ctrl-C reaches them by itself, a signal to this process alone does not.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -53,8 +55,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 onParentEnd(endAll);
-// Whoever read our output has gone, as `head` does.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', endAll);
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+    // EPIPE: whoever read our output has gone, as `head` does.
+    if (code !== 'EPIPE') outputError ??= code;
+    endAll();
+  });
+}
 
 // One without the other is no use.
 const codes = services.map(async (service, i) => {
@@ -64,8 +71,10 @@ const codes = services.map(async (service, i) => {
   endAll();
   return Number(code ?? 1);
 });
-process.exitCode = (await Promise.race(codes)) || 0;
+const code = (await Promise.race(codes)) || 0;
 await Promise.all(codes);
+if (outputError) console.error(`The output could not be written (${outputError}).`);
+process.exitCode = outputError ? 1 : code;
 
 /** The services end when their channel closes: also on Windows, which has no signals, and when this process is killed. */
 function endAll(): void {

@@ -1,3 +1,4 @@
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,8 +25,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const start = (args: string[]) =>
-  execa(process.execPath, [runner, ...args], { cwd: folder, reject: false, env: { WORKSHOP_ENV_FILE: '' } });
+const start = (args: string[], options = {}) =>
+  execa(process.execPath, [runner, ...args], {
+    cwd: folder,
+    reject: false,
+    env: { WORKSHOP_ENV_FILE: '' },
+    ...options,
+  });
 
 test('a setting of the command line reaches every service, as a setting only', async () => {
   const { stdout } = await start(['one', 'two', '--set', 'LLM_FAULT=slow']);
@@ -53,6 +59,14 @@ test('whoever read its output has gone, as `head` does: it ends, and says nothin
   const { stderr, exitCode } = await runner;
   expect(stderr).toBe('');
   expect(exitCode).toBe(0);
+});
+
+test.skipIf(!existsSync('/dev/full'))('output that cannot be written is an error (Linux only)', async () => {
+  const full = openSync('/dev/full', 'w');
+  const { stderr, exitCode } = await start(['talks', 'one'], { stdout: full });
+  closeSync(full);
+  expect(stderr).toBe('The output could not be written (ENOSPC).');
+  expect(exitCode).toBe(1);
 });
 
 test('--help', async () => {

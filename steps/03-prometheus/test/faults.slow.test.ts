@@ -97,7 +97,7 @@ test.skipIf(!existsSync('/dev/full')).concurrent('the disk is full: the span lan
   await vi.waitFor(async () => expect(await findSpans({ service })).toHaveLength(1), soon);
 });
 
-describe.skipIf(localLane)('with backends of their own (local lane: there are none)', () => {
+describe.skipIf(localLane).concurrent('with backends of their own (local lane: there are none)', () => {
   let compose: ComposeProject;
   beforeAll(async () => {
     compose = await composeProject();
@@ -105,42 +105,42 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
   }, 60_000);
   afterAll(() => compose?.[Symbol.asyncDispose]());
 
-  test('Jaeger and Prometheus stopped in the middle: 3 spans lost, and no measurement', async () => {
+  test.sequential('Jaeger and Prometheus stopped in the middle: 3 spans lost, and no measurement', async () => {
     const model = `model-${crypto.randomUUID()}`;
     await using provider = await startProvider((_request, response) => send(response, 200, completion(REPLY)));
     await using app = startApp([], { env: { ...compose.env, ...provider.env, LLM_MODEL: model } });
     await ask(app, 2);
-    for (const id of traceIdsIn(app.stdout)) await expect.poll(() => compose.hasTrace(id), soon).toBe(true);
-    await expect.poll(() => inPrometheus(compose, model), soon).toEqual({ durations: [2], tokens: [2, 2] });
+    for (const id of traceIdsIn(app.stdout)) await lands(compose, id);
+    await counted(compose, model, { durations: [2], tokens: [2, 2] });
 
     await compose.stop('jaeger');
     await compose.stop('prometheus');
     await ask(app, 3);
-    await expect.poll(() => app.stderr, soon).toContain('Telemetry was not sent');
+    await vi.waitFor(() => expect(app.stderr).toContain('Telemetry was not sent'), soon);
     await compose.up(stepDir);
     await ask(app, 2);
-    for (const id of traceIdsIn(app.stdout).slice(-2)) await expect.poll(() => compose.hasTrace(id), soon).toBe(true);
-    await expect.poll(() => inPrometheus(compose, model), soon).toEqual({ durations: [7], tokens: [7, 7] });
+    for (const id of traceIdsIn(app.stdout).slice(-2)) await lands(compose, id);
+    await counted(compose, model, { durations: [7], tokens: [7, 7] });
     app.signal('SIGTERM');
     await app.ended;
 
     expect(app.stderr.trimEnd().split('\n').at(-1)).toBe('Lost: 3 spans.');
   });
 
-  test('the program ends before Prometheus reads: 3 measurements lost, and nothing says so', async () => {
+  test.sequential('the program ends before Prometheus reads: 3 measurements lost, and nothing says so', async () => {
     const model = `model-${crypto.randomUUID()}`;
     await using provider = await startProvider((_request, response) => send(response, 200, completion(REPLY)));
     await using app = startApp([], { env: { ...compose.env, ...provider.env, LLM_MODEL: model } });
     await ask(app, 2);
-    await expect.poll(() => inPrometheus(compose, model), soon).toEqual({ durations: [2], tokens: [2, 2] });
+    await counted(compose, model, { durations: [2], tokens: [2, 2] });
     await compose.stop('prometheus');
     await ask(app, 3);
     app.signal('SIGTERM');
     await app.ended;
     await compose.up(stepDir);
 
-    for (const id of traceIdsIn(app.stdout)) await expect.poll(() => compose.hasTrace(id), soon).toBe(true);
-    await expect.poll(() => inPrometheus(compose, model), soon).toEqual({ durations: [2], tokens: [2, 2] });
+    for (const id of traceIdsIn(app.stdout)) await lands(compose, id);
+    await counted(compose, model, { durations: [2], tokens: [2, 2] });
     expect(app.stderr).not.toMatch(/Telemetry|Lost/);
   });
 });
@@ -159,13 +159,19 @@ async function counts(port: number) {
   return { durations: values(DURATIONS), tokens: values(TOKENS) };
 }
 
-/** The same as Prometheus had it last, which may be of a program that has ended. */
-async function inPrometheus({ env }: ComposeProject, model: string) {
+/** Waits until a trace is in Jaeger. */
+async function lands(compose: ComposeProject, traceId: string): Promise<void> {
+  await vi.waitFor(async () => expect(await compose.hasTrace(traceId)).toBe(true), soon);
+}
+
+/** Waits until Prometheus has these counts of a model, be it of a program that has ended. */
+async function counted({ env }: ComposeProject, model: string, expected: Awaited<ReturnType<typeof counts>>) {
   const values = async (metric: string) => {
     const query = `last_over_time(${metric}_count{gen_ai_request_model="${model}"}[10m])`;
-    return (await promQl(query, env.PROMETHEUS_PORT).catch(() => [])).map(({ value }) => value);
+    return (await promQl(query, env.PROMETHEUS_PORT)).map(({ value }) => value);
   };
-  return { durations: await values(DURATIONS), tokens: await values(TOKENS) };
+  const found = async () => ({ durations: await values(DURATIONS), tokens: await values(TOKENS) });
+  await vi.waitFor(async () => expect(await found()).toEqual(expected), soon);
 }
 
 /** Asks further questions, and waits until all are answered. */
