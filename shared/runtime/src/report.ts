@@ -50,22 +50,28 @@ export async function allAnswered(): Promise<void> {
   await Promise.all(open.values());
 }
 
-/** Reports what has not arrived by now, how much it is, and the `error` of the flush if nothing else explains it. */
-export async function reportLosses(error?: unknown): Promise<void> {
+/**
+ * Reports what has not arrived by now, how much it is, and the `error` of the flush if nothing else explains it. `isCut`
+ * says that the flush has not come to its end.
+ */
+export async function reportLosses(isCut: boolean, error?: unknown): Promise<void> {
   for (const sent of open.keys()) await settle(sent, noAnswer);
   for (const loss of lost.values()) tell(loss);
   if (error && told.size === 0) console.error(`Telemetry was not flushed: ${describe(error)}`);
-  const amounts = Object.values(ITEMS).flatMap(({ item }) => amountOf(item));
+  const amounts = Object.values(ITEMS).flatMap(({ item }) => amountOf(item, isCut));
   if (amounts.length > 0) console.error(`Lost: ${amounts.join(', ')}.`);
 }
 
 /** As in `up to 3 spans`. Empty if there are none. */
-function amountOf(item: string): string[] {
+function amountOf(item: string, isCut: boolean): string[] {
   const losses = [...lost.values()].filter((loss) => loss.item === item);
   const queue = item === 'span' ? dropped : { spans: 0, isFull: false };
   const count = losses.reduce((sum, loss) => sum + loss.count, queue.spans);
   if (!count) return [];
-  const bound = queue.isFull ? 'more than ' : losses.some(({ isUnsure }) => isUnsure) ? 'up to ' : '';
+  const isUnsure = losses.some(({ isUnsure }) => isUnsure);
+  // BatchLogRecordProcessor sends one batch after the other: those behind one that is stuck were not seen here.
+  const isPart = isCut && item === ITEMS.logRecords.item;
+  const bound = queue.isFull ? 'more than ' : isPart ? (isUnsure ? 'about ' : 'at least ') : isUnsure ? 'up to ' : '';
   return [`${bound}${count} ${item}${count === 1 ? '' : 's'}`];
 }
 
