@@ -105,7 +105,9 @@ describe.skipIf(localLane).concurrent('with backends of their own (local lane: t
   }, 60_000);
   afterAll(() => compose?.[Symbol.asyncDispose]());
 
-  test.sequential('Jaeger and Prometheus stopped in the middle: 3 spans lost, and no measurement', async () => {
+  test('Jaeger and Prometheus stopped in the middle: 3 spans lost, and no measurement', {
+    concurrent: false,
+  }, async () => {
     const model = `model-${crypto.randomUUID()}`;
     await using provider = await startProvider((_request, response) => send(response, 200, completion(REPLY)));
     await using app = startApp([], { env: { ...compose.env, ...provider.env, LLM_MODEL: model } });
@@ -127,7 +129,9 @@ describe.skipIf(localLane).concurrent('with backends of their own (local lane: t
     expect(app.stderr.trimEnd().split('\n').at(-1)).toBe('Lost: 3 spans.');
   });
 
-  test.sequential('the program ends before Prometheus reads: 3 measurements lost, and nothing says so', async () => {
+  test('the program ends before Prometheus reads: 3 measurements lost, and nothing says so', {
+    concurrent: false,
+  }, async () => {
     const model = `model-${crypto.randomUUID()}`;
     await using provider = await startProvider((_request, response) => send(response, 200, completion(REPLY)));
     await using app = startApp([], { env: { ...compose.env, ...provider.env, LLM_MODEL: model } });
