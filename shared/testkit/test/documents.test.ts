@@ -3,6 +3,7 @@ import { commandsExist } from './documents/commands.ts';
 import { type Check, type Document, parseDocument, paths, readDocument } from './documents/document.ts';
 import { minutesAgree, sizesAreMeasured, versionsAreOurs } from './documents/numbers.ts';
 import { codeIsQuoted, linksLead, portsAreOpen, variablesExist } from './documents/places.ts';
+import { testsExist } from './documents/proof.ts';
 import { isShaped } from './documents/shape.ts';
 import { isPlain, isShort, isSpelled, ownWords, wordsOf } from './documents/words.ts';
 
@@ -11,6 +12,7 @@ const checks: [string, Check][] = [
   ['its commands and their options exist', commandsExist],
   ['its code stands in the file that it names', codeIsQuoted],
   ['its links and pictures lead somewhere', linksLead],
+  ['its tables name tests that exist', testsExist],
   ['its ports are those that something listens on', portsAreOpen],
   ['its variables are read by something', variablesExist],
   ['its minutes agree with the map and add up', minutesAgree],
@@ -109,6 +111,12 @@ test.each<[string, Check, string, string, string?]>([
     linksLead,
     '![trace](src/llm.ts)',
     '![trace](src/llm.ts): say in a few words what the picture shows.',
+  ],
+  [
+    'a test that is none',
+    testsExist,
+    '| fault | test |\n|---|---|\n| Jaeger is down | [trace](test/trace.test.ts) `one span` |',
+    'test/trace.test.ts has no test `one span`.',
   ],
   ['other minutes', minutesAgree, '## Time\n\n20 minutes.', 'README.md gives it 25 minutes.'],
   [

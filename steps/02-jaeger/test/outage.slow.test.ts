@@ -62,7 +62,7 @@ describe.skipIf(localLane)('with a Jaeger of its own (local lane: there is none)
     await compose.up(step);
     await ask(app);
     await expect.poll(() => compose.hasTrace(latest(app)), lands).toBe(true);
-    expect(complaints(app.stderr)).toHaveLength(1);
+    await expectLostOne(app);
   });
 
   test('Jaeger stopped in the middle: the app answers all the time, and what is asked afterwards lands', async () => {
@@ -70,18 +70,28 @@ describe.skipIf(localLane)('with a Jaeger of its own (local lane: there is none)
     await compose.up(step);
     await using app = startApp([], { env: compose.env });
     await ask(app);
-    await expect.poll(() => compose.hasTrace(latest(app)), lands).toBe(true);
+    const before = latest(app);
+    await expect.poll(() => compose.hasTrace(before), lands).toBe(true);
 
     await compose.stop('jaeger');
     await ask(app);
     await expect.poll(() => app.stderr, lands).toContain('Telemetry was not sent');
 
     await compose.up(step);
+    expect(await compose.hasTrace(before), 'Jaeger keeps traces in memory').toBe(false);
     await ask(app);
     await expect.poll(() => compose.hasTrace(latest(app)), lands).toBe(true);
-    expect(complaints(app.stderr)).toHaveLength(1);
+    await expectLostOne(app);
   });
 });
+
+/** Ends the app, and expects that of the span that was not sent it has complained once, and said at the end that it is lost. */
+async function expectLostOne(app: App): Promise<void> {
+  app.signal('SIGTERM');
+  await app.ended;
+  expect(complaints(app.stderr)).toHaveLength(1);
+  expect(app.stderr.trimEnd().split('\n').at(-1)).toBe('Lost: 1 span.');
+}
 
 /** Asks one more question and waits until it is answered. */
 async function ask(app: App): Promise<void> {
