@@ -17,7 +17,6 @@ export async function runVitest(
     env,
     extendEnv: false,
     preferLocal: true,
-    localDir: import.meta.dirname,
     all: true,
     reject: false,
     forceKillAfterDelay: false,
