@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { composeProject } from '@workshop/backends/compose';
-import { appEnv, localLane, prometheus } from '@workshop/testkit/backends';
+import { localLane } from '@workshop/testkit/backends';
 import { copyStep, edit } from '@workshop/testkit/readme';
 import { type Services, startServices } from '@workshop/testkit/services';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { firing } from './counts.ts';
 
-type Alert = { state: string; labels: Record<string, string> };
 type Rules = { groups: { rules: { alert: string }[] }[] };
 
 const step = process.cwd();
@@ -67,18 +67,6 @@ test('every alert of alerts.yml is among those that are made to fire', async () 
   const names = Object.values(expected).flatMap((alerts) => alerts.map((alert) => alert.split(' ')[0]));
   expect(new Set(names)).toEqual(new Set(groups.flatMap(({ rules }) => rules.map(({ alert }) => alert))));
 });
-
-/** The alerts that fire, and what for. */
-async function firing(port = appEnv.PROMETHEUS_PORT): Promise<string[]> {
-  const { alerts } = await prometheus<{ alerts: Alert[] }>('alerts', port);
-  return alerts
-    .filter(({ state }) => state === 'firing')
-    .map(({ labels }) => {
-      const { service_name, gen_ai_request_model, exporter, receiver, instance } = labels;
-      return `${labels.alertname} ${service_name ?? gen_ai_request_model ?? exporter ?? receiver ?? instance}`;
-    })
-    .sort();
-}
 
 /** Asks five times a second until it is disposed of. */
 function keepAsking(services: Services) {

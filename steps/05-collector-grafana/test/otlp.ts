@@ -1,18 +1,39 @@
 import { appEnv } from '@workshop/testkit/backends';
 import { expect } from 'vitest';
 
+type Signal = 'traces' | 'metrics' | 'logs';
+
 /** Sends OTLP over HTTP to a Collector, in JSON: https://opentelemetry.io/docs/specs/otlp/#otlphttp. */
-export async function sendOtlp(
-  signal: 'traces' | 'metrics' | 'logs',
-  body: object,
-  endpoint = appEnv.OTEL_EXPORTER_OTLP_ENDPOINT,
-): Promise<void> {
+export async function postOtlp(signal: Signal, body: object, endpoint = appEnv.OTEL_EXPORTER_OTLP_ENDPOINT) {
   const response = await fetch(`${endpoint}/v1/${signal}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-  expect(response.status, await response.text()).toBe(200);
+  return { status: response.status, text: await response.text() };
+}
+
+/** The same, and expects that all of it is accepted. */
+export async function sendOtlp(signal: Signal, body: object, endpoint?: string): Promise<void> {
+  const { status, text } = await postOtlp(signal, body, endpoint);
+  expect(status, text).toBe(200);
+}
+
+/** A request with these spans of `service`, each with attributes of these `values`. */
+export function tracesOf(
+  service: string,
+  spans: { traceId: string; spanId: string; name?: string }[],
+  values: Record<string, string> = {},
+) {
+  const span = {
+    name: 'work',
+    kind: 1,
+    startTimeUnixNano: nanoseconds(),
+    endTimeUnixNano: nanoseconds(1),
+    attributes: attributes(values),
+  };
+  const resource = { attributes: attributes({ 'service.name': service }) };
+  return { resourceSpans: [{ resource, scopeSpans: [{ spans: spans.map((own) => ({ ...span, ...own })) }] }] };
 }
 
 /** Attributes as OTLP writes them. */

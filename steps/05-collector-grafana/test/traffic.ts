@@ -20,16 +20,42 @@ export async function startTraffic() {
   };
 }
 
-/** Asks `requests` questions, `perSecond` of them each second, all of which must be answered. */
+/** Asks `requests` questions, `perSecond` of them each second, all of which must be answered. Gives back their traces. */
 export async function askSteadily(
-  services: Services,
+  services: Pick<Services, 'ask'>,
   { requests, perSecond }: { requests: number; perSecond: number },
 ) {
-  const asked: Promise<Asked>[] = [];
+  const asked: Promise<Asked & { time: number }>[] = [];
   for await (const _ of everyMilliseconds(1_000 / perSecond)) {
-    asked.push(services.ask('What is a trace?'));
+    const time = Date.now();
+    asked.push(services.ask('What is a trace?').then((answer) => ({ ...answer, time })));
     if (asked.length === requests) break;
   }
-  const refused = (await Promise.all(asked)).filter(({ status }) => status !== 200);
-  expect(refused).toEqual([]);
+  const answers = await Promise.all(asked);
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  return answers.map(({ body, time }) => ({ traceId: body.traceId, time }));
+}
+
+/** Calls `send` with 1, 2, 3 ..., `perSecond` times a second. What it does not reject is `accepted`. */
+export function keepSending(perSecond: number, send: (number: number) => Promise<void>) {
+  const accepted: { number: number; time: number }[] = [];
+  const sending: Promise<unknown>[] = [];
+  const timer = setInterval(() => {
+    const [number, time] = [sending.length + 1, Date.now()];
+    sending.push(
+      send(number).then(
+        () => accepted.push({ number, time }),
+        () => {},
+      ),
+    );
+  }, 1_000 / perSecond);
+  return {
+    accepted,
+    /** Sends no more, and waits for all answers. */
+    async end() {
+      clearInterval(timer);
+      await Promise.all(sending);
+    },
+    [Symbol.asyncDispose]: async () => clearInterval(timer),
+  };
 }
