@@ -8,7 +8,7 @@ import { readCompose } from '@workshop/backends/compose-file';
 import { whyNoContainers } from '@workshop/backends/lane';
 import { root, steps } from '@workshop/lessons/steps';
 import { execa } from 'execa';
-import { type Check, type Failure, lint, type Outcome, testsIn, typecheck } from './checks.ts';
+import { type Check, lint, type Ran, testsIn, typecheck } from './checks.ts';
 import { type Files, type Raise, raiseIn } from './edits.ts';
 import { imagesIn } from './images.ts';
 import { findNewest, groupOf, heldBack } from './newest.ts';
@@ -74,7 +74,7 @@ async function canary(): Promise<number> {
   progress(`all: ${raises.length} raised`);
   const outcomes = await runAll(files, raises, checks, ended.signal);
   const broken = outcomes.flatMap(({ outcome }) => outcome.failures);
-  const blames = broken.length > 0 ? await findBlame(files, raises, outcomes) : [];
+  const blames = broken.length > 0 ? await findBlame(files, raises, checks, outcomes) : [];
   print(report({ ...what, outcomes, blames }));
   return broken.length > 0 ? 1 : 0;
 }
@@ -105,8 +105,8 @@ async function lanesAtHand(): Promise<{ lanes: string[]; notHere: string | undef
 }
 
 /** Installs the raised versions in the copy, and runs the checks there. An install that fails is the only outcome. */
-async function runAll(files: Files, raises: Raise[], checks: Check[], signal: AbortSignal) {
-  const outcomes: { name: string; outcome: Outcome; seconds: number }[] = [];
+async function runAll(files: Files, raises: Raise[], checks: Check[], signal: AbortSignal): Promise<Ran[]> {
+  const outcomes: Ran[] = [];
   for (const check of [install(files, raises), ...checks]) {
     const started = Date.now();
     const outcome = await check.run(copy, signal);
@@ -136,22 +136,10 @@ function install(files: Files, raises: Raise[]): Check {
   return { name: 'install', run };
 }
 
-/** Runs what failed again, with nothing raised and with each group alone. Where nothing could be installed, the fast tests. */
-async function findBlame(
-  files: Files,
-  raises: Raise[],
-  outcomes: Awaited<ReturnType<typeof runAll>>,
-): Promise<Blame[]> {
+/** Runs what failed again, with nothing raised and with each group alone. Where nothing could be installed, all but the slow. */
+async function findBlame(files: Files, raises: Raise[], checks: Check[], outcomes: Ran[]): Promise<Blame[]> {
   const failed = new Set(outcomes.filter(({ outcome }) => outcome.failures.length > 0).map(({ name }) => name));
-  const fast = [typecheck, ...(await testsIn('local', 'test'))];
-  const slow = [lint, ...(await testsIn('containers', 'test'))];
-  const all = [
-    ...fast,
-    ...slow,
-    ...(await testsIn('local', 'test:slow')),
-    ...(await testsIn('containers', 'test:slow')),
-  ];
-  const again = failed.has('install') ? fast : all.filter(({ name }) => failed.has(name));
+  const again = checks.filter(({ name }) => (failed.has('install') ? !name.includes('slow') : failed.has(name)));
   const groups = Object.entries(Object.groupBy(raises, ({ name }) => groupOf(name)));
   const time = AbortSignal.timeout(BLAME_MINUTES * 60_000);
   const signal = AbortSignal.any([ended.signal, time]);
@@ -159,10 +147,8 @@ async function findBlame(
   for (const [group, alone = []] of [['nothing raised', []] as [string, Raise[]], ...groups]) {
     progress(`alone: ${group}`);
     try {
-      const failures: Failure[] = (await runAll(files, alone, again, signal)).flatMap(
-        ({ outcome }) => outcome.failures,
-      );
-      blames.push({ group, failures });
+      const ran = await runAll(files, alone, again, signal);
+      blames.push({ group, failures: ran.flatMap(({ outcome }) => outcome.failures) });
     } catch (error) {
       if (!time.aborted || ended.signal.aborted) throw error;
       blames.push({ group });

@@ -13,6 +13,9 @@ export type Outcome = { passed: number; skipped: number; failures: Failure[] };
 /** Something that must pass in a copy of the repository. */
 export type Check = { name: string; run: (dir: string, signal: AbortSignal) => Promise<Outcome> };
 
+/** A check that was run. */
+export type Ran = { name: string; outcome: Outcome; seconds: number };
+
 /** `npm run typecheck`: each error is a failure. */
 export const typecheck = command('typecheck', /^(\S+\(\d+,\d+\)): (error .*)$/gm);
 /** `npm run lint`: each complaint is a failure. */

@@ -59,6 +59,8 @@ async function raise(): Promise<void> {
     await write(new Map([...changed, ...made]));
   }
   report(files, changed, made, all);
+  const first = made.has('package-lock.json') ? 'npm ci' : 'npx workshop pull';
+  console.log(dryRun ? '\nNothing was changed.' : `\nNext: ${first} && npm test && npm run test:slow`);
 }
 
 async function needCleanTree(): Promise<void> {
@@ -106,7 +108,6 @@ function report(files: Files, changed: Files, made: Files, raises: Raise[]): voi
   if (left.length > 0)
     console.log('\nLeft as it is. Read these lines, and change them by hand if they are not true now:');
   for (const { path, line, text } of left) console.log(`${path}:${line}: ${text.trim()}`);
-  console.log(dryRun ? '\nNothing was changed.' : '\nNext: npm ci && npm test && npm run test:slow');
 }
 
 function readArguments(): { wanted: Wanted[]; dryRun: boolean } {

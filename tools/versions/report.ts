@@ -1,5 +1,5 @@
 import { markdownTable } from 'markdown-table';
-import type { Failure, Outcome } from './checks.ts';
+import type { Failure, Ran } from './checks.ts';
 import type { Raise } from './edits.ts';
 import { groupOf, type Newest } from './newest.ts';
 
@@ -15,7 +15,7 @@ type Run = {
   lanes: string[];
   /** Why containers could not be had. */
   notHere: string | undefined;
-  outcomes: { name: string; outcome: Outcome; seconds: number }[];
+  outcomes: Ran[];
   blames: Blame[];
 };
 
