@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { cleanEnv } from '@workshop/testkit/app';
 import { execa } from 'execa';
+import { type Figure, figure, progress } from './figures.ts';
 import type { Pairs } from './pairs.ts';
 import { startReceiver } from './receiver.ts';
-import { median, medianError, printTable, progress, verdict } from './report.ts';
+import type { Run } from './results.ts';
 import { stepsWith } from './steps.ts';
 
 const LATENCY_MS = 20;
@@ -11,36 +12,30 @@ const BAR_MS = 0.2;
 const TIMEOUT_MS = 120_000;
 
 /** What a step's call costs over the bare call in the same process, telemetry sent to a receiver that takes it. */
-export async function benchCall(): Promise<void> {
-  const rows: string[][] = [];
-  for (const { name, path } of await stepsWith('src/app.ts')) {
-    progress(`call: ${name}, about 20 s`);
-    const receiver = await startReceiver(path);
+export async function benchCall({ quick }: Run): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const { name, dir } of stepsWith('src/app.ts')) {
+    progress(`call: ${name}`);
+    const receiver = await startReceiver(dir);
     try {
-      const { bare, instrumented } = await runPairs(path, receiver.env);
-      // The difference within pairs: what slows the machine for a while slows both calls of a pair.
+      const { bare, instrumented } = await runPairs(dir, receiver.env, quick ? 80 : 300);
+      const baseline = { id: 'bare', values: bare };
+      // What slows the machine for a while slows both calls of a pair.
       const differences = instrumented.map((ms, i) => ms - (bare[i] ?? Number.NaN));
-      const cost = median(differences);
-      rows.push([
-        name,
-        receiver.name,
-        median(bare).toFixed(2),
-        median(instrumented).toFixed(2),
-        `${cost.toFixed(2)} ± ${medianError(differences).toFixed(2)}`,
-        (median(instrumented) / median(bare)).toFixed(3),
+      figures.push(
+        figure(`${name}, to ${receiver.name}`, 'ms', instrumented, { baseline }),
         // Step 01 writes to the console inside of span.end(): shown, not judged.
-        ...(receiver.name === 'stdout' ? ['', ''] : [String(BAR_MS), verdict(cost, BAR_MS)]),
-      ]);
+        figure(`${name}, over the bare call`, 'ms', differences, receiver.name === 'stdout' ? {} : { bar: BAR_MS }),
+      );
     } finally {
       await receiver.stop();
     }
   }
-  const header = ['step', 'sends to', 'bare', 'instrumented', 'difference', 'ratio', 'bar', ''];
-  printTable(`call: milliseconds at ${LATENCY_MS} ms latency, medians; the difference within pairs`, header, rows);
+  return figures;
 }
 
-async function runPairs(cwd: string, env: Record<string, string>): Promise<Pairs> {
-  const args = ['--import', './src/telemetry.ts', join(import.meta.dirname, 'pairs.ts')];
+async function runPairs(cwd: string, env: Record<string, string>, pairs: number): Promise<Pairs> {
+  const args = ['--import', './src/telemetry.ts', join(import.meta.dirname, 'pairs.ts'), String(pairs)];
   const { failed, shortMessage, ipcOutput, stderr } = await execa(process.execPath, args, {
     cwd,
     env: { ...cleanEnv(), LLM_LATENCY_MS: String(LATENCY_MS), ...env },

@@ -3,58 +3,78 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { copyWorkshop } from '@workshop/cli/copy';
 import { steps } from '@workshop/lessons/steps';
-import { median, printTable, progress, verdict } from './report.ts';
+import { type Figure, figure, progress, secondsSince } from './figures.ts';
+import type { Run } from './results.ts';
 
-const RUNS = 3;
 const BARS_S = { begin: 1, check: 10, watch: 5, doctor: 5 };
 const POLL_MS = 20;
 const TIMEOUT_MS = 60_000;
 /** How a check ends: `3 of 14.` */
 const VERDICTS = /^\d+ of \d+\./gm;
+/** What a check prints, and when. */
+const PHASES = [
+  ['vitest runs', /\(your work in /],
+  ['backends answer', /^Backends: /m],
+  ['first test ends', /^ {2}(ok|FAIL) /m],
+  ['verdict', VERDICTS],
+] as const;
 
 type Workshop = Awaited<ReturnType<typeof copyWorkshop>>;
 
 /** How long an attendee waits for the workshop command, in a copy of the workshop: nobody's playground is touched. */
-export async function benchCheck(): Promise<void> {
+export async function benchCheck({ quick }: Run): Promise<Figure[]> {
   await using workshop = await copyWorkshop();
-  const rows: string[][] = [];
+  const runs = quick ? 1 : 2;
+  const figures: Figure[] = [];
   for (const { number } of steps) {
-    progress(`check: step ${number}, ${RUNS} times, about 30 s`);
+    progress(`check: step ${number}`);
     const begins: number[] = [];
-    const checks: number[] = [];
-    for (let run = 0; run < RUNS; run += 1) {
-      begins.push(await timeCommand(workshop, ['begin', number], 0));
-      checks.push(await timeCommand(workshop, ['check'], 1));
+    const checks: Record<string, number>[] = [];
+    for (let run = 0; run < runs; run += 1) {
+      begins.push(await timeCommand(workshop, ['begin', number]));
+      checks.push(await timeCheck(workshop));
     }
-    rows.push(row(`begin ${number}`, begins, BARS_S.begin));
-    rows.push(row(`check, at the start of ${number}`, checks, BARS_S.check));
-    rows.push(row(`check --watch, in ${number}`, await timeSaves(workshop), BARS_S.watch));
-  }
-  progress(`check: doctor, ${RUNS} times`);
-  const doctors: number[] = [];
-  for (let run = 0; run < RUNS; run += 1) doctors.push(await timeCommand(workshop, ['doctor']));
-  rows.push(row('doctor', doctors, BARS_S.doctor));
-  const title = `check: seconds, medians of ${RUNS}; of check --watch from saving src/llm.ts to the verdict`;
-  printTable(title, ['npx workshop', 'seconds', 'bar', ''], rows);
-}
-
-function row(name: string, seconds: number[], bar: number): string[] {
-  return [name, median(seconds).toFixed(1), String(bar), verdict(median(seconds), bar)];
-}
-
-/** Throws an Error when the command ends with another exit code than `expected`. */
-async function timeCommand({ run }: Workshop, args: string[], expected?: number): Promise<number> {
-  const start = performance.now();
-  const { exitCode, stdout, stderr } = await run(args);
-  if (expected !== undefined && exitCode !== expected)
-    throw new Error(
-      `workshop ${args.join(' ')} ended with ${exitCode}, not ${expected}. It printed:\n${stdout}${stderr}`,
+    figures.push(figure(`begin ${number}`, 's', begins, { bar: BARS_S.begin }));
+    for (const phase of Object.keys(checks[0] ?? {})) {
+      const seconds = checks.map((check) => check[phase] ?? Number.NaN);
+      figures.push(
+        figure(`check ${number}, until: ${phase}`, 's', seconds, phase === 'verdict' ? { bar: BARS_S.check } : {}),
+      );
+    }
+    figures.push(
+      figure(`check --watch ${number}, save to verdict`, 's', await timeSaves(workshop, runs), { bar: BARS_S.watch }),
     );
+  }
+  const doctors: number[] = [];
+  for (let run = 0; run < runs; run += 1) doctors.push(await timeCommand(workshop, ['doctor']));
+  return [...figures, figure('doctor', 's', doctors, { bar: BARS_S.doctor })];
+}
+
+async function timeCommand({ run }: Workshop, args: string[]): Promise<number> {
+  const start = performance.now();
+  await run(args);
   return secondsSince(start);
 }
 
+/** Seconds from the start of a check on untouched work until each phase. Throws an Error when it does not fail. */
+async function timeCheck({ run }: Workshop): Promise<Record<string, number>> {
+  const start = performance.now();
+  const check = run(['check']);
+  const seconds: Record<string, number> = {};
+  let printed = '';
+  check.stdout.on('data', (chunk) => {
+    printed += chunk;
+    for (const [phase, pattern] of PHASES)
+      if (!(phase in seconds) && printed.search(pattern) >= 0) seconds[phase] = secondsSince(start);
+  });
+  const { exitCode, stderr } = await check;
+  if (exitCode !== 1 || !seconds.verdict)
+    throw new Error(`workshop check ended with ${exitCode}, not 1. It printed:\n${printed}${stderr}`);
+  return { ...seconds, end: secondsSince(start) };
+}
+
 /** Seconds from each save to the verdict, while `check --watch` runs. */
-async function timeSaves({ run, playground }: Workshop): Promise<number[]> {
+async function timeSaves({ run, playground }: Workshop, saves: number): Promise<number[]> {
   const watch = run(['check', '--watch']);
   let printed = '';
   watch.stdout.on('data', (chunk) => {
@@ -63,7 +83,7 @@ async function timeSaves({ run, playground }: Workshop): Promise<number[]> {
   const seconds: number[] = [];
   try {
     await verdicts(1, () => printed);
-    for (let save = 0; save < RUNS; save += 1) {
+    for (let save = 0; save < saves; save += 1) {
       const start = performance.now();
       await appendFile(join(playground, 'src/llm.ts'), '\n');
       await verdicts(2 + save, () => printed);
@@ -83,8 +103,4 @@ async function verdicts(count: number, printed: () => string): Promise<void> {
       throw new Error(`No verdict ${count} of check --watch after ${TIMEOUT_MS / 1000} s. It printed:\n${printed()}`);
     await sleep(POLL_MS);
   }
-}
-
-function secondsSince(start: number): number {
-  return (performance.now() - start) / 1000;
 }

@@ -3,39 +3,37 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ComposeProject, composeProject } from '@workshop/backends/compose';
-import { chooseLane } from '@workshop/backends/lane';
+import { composeProject } from '@workshop/backends/compose';
 import { promQl } from '@workshop/backends/prometheus';
 import { parse, stringify } from 'yaml';
-import { median, printTable, progress, verdict } from './report.ts';
+import { type Figure, figure, progress } from './figures.ts';
+import type { Run } from './results.ts';
+import { STEP_05 } from './steps.ts';
 
-const STEP = join(import.meta.dirname, '../../steps/05-collector-grafana');
-const ROUNDS = 3;
 const CONNECTIONS = 4;
 const SPANS_PER_REQUEST = 512;
-const REQUESTS = 1_000;
+const REQUESTS = 600;
 const SPANS = SPANS_PER_REQUEST * REQUESTS;
 const BAR_RATIO = 0.8;
-const OFFERED_PER_SECOND = 30_000;
-const OFFERED_SECONDS = 20;
+const RATES = [7_500, 15_000, 30_000];
+const OFFERED_SECONDS = 8;
 const ACCEPTED_TIMEOUT_MS = 30_000;
 const LANDED_TIMEOUT_MS = 60_000;
 
 /**
- * What step 05's Collector does to spans costs: at 30,000 spans a second offered, what is lost, its processor and memory; at
- * full speed, spans a second against the same Collector that only receives, limits its memory, queues and exports, by turns.
+ * What step 05's Collector does to spans costs. Offered from 7,500 to 30,000 spans a second: what is lost, and whether
+ * processor and memory grow as the load does. At full speed: spans a second against the same Collector that only receives,
+ * limits its memory, queues and exports, by turns.
  */
-export async function benchCollector(): Promise<void> {
-  const chosen = await chooseLane(STEP);
-  if (chosen.lane === 'local') return console.log(`\ncollector: skipped: ${chosen.reason}`);
-  const folder = await mkdtemp(join(tmpdir(), 'bench-'));
+export async function benchCollector({ quick }: Run): Promise<Figure[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'collector-'));
   try {
     await using whole = await composeProject();
     await using bare = await composeProject({ COLLECTOR_CONFIG: await bareConfig(folder) });
-    await whole.up(STEP);
-    await bare.up(STEP);
-    await offer(whole);
-    await compare(whole, bare);
+    await whole.up(STEP_05);
+    await bare.up(STEP_05);
+    const rounds = quick ? 1 : 3;
+    return [...(await grow(whole.env, quick ? 1 : 2)), ...(await compare(whole.env, bare.env, rounds))];
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -43,7 +41,7 @@ export async function benchCollector(): Promise<void> {
 
 /** Writes the step's collector.yaml with the way of the spans alone, and nothing done to them. */
 async function bareConfig(folder: string): Promise<string> {
-  const config = parse(await readFile(join(STEP, 'collector.yaml'), 'utf8'));
+  const config = parse(await readFile(join(STEP_05, 'collector.yaml'), 'utf8'));
   const { memory_limiter } = config.processors;
   const { 'otlp_http/jaeger': jaeger } = config.exporters;
   const traces = { receivers: ['otlp'], processors: ['memory_limiter'], exporters: ['otlp_http/jaeger'] };
@@ -62,60 +60,71 @@ async function bareConfig(folder: string): Promise<string> {
   return path;
 }
 
-async function offer({ env }: ComposeProject): Promise<void> {
-  progress(`collector: ${OFFERED_PER_SECOND} spans/s offered, ${OFFERED_SECONDS} s`);
+type Env = Record<string, string>;
+/** `sent` on to Jaeger, spans a second. */
+type Offered = { lost: number; sent: number; cores: number; memory: number };
+
+/** At twice and four times the load, twice and four times as much is sent. So are the cores, if they grow as it does. */
+async function grow(env: Env, rounds: number): Promise<Figure[]> {
+  const offers = RATES.map((rate) => ({ rate, offered: [] as Offered[] }));
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const { rate, offered } of offers) {
+      progress(`collector: ${rate} spans/s offered, ${OFFERED_SECONDS} s, round ${round}`);
+      offered.push(await offer(env, rate));
+    }
+  }
+  return offers.flatMap(({ rate, offered }) => {
+    const values = (what: keyof Offered, of = offered) => of.map((one) => one[what]);
+    const first = (what: keyof Offered) => ({ id: `at ${RATES[0]}`, values: values(what, offers[0]?.offered) });
+    return [
+      figure(`lost at ${rate} spans/s`, 'spans', values('lost'), { bar: 0 }),
+      figure(`sent at ${rate} spans/s`, 'spans/s', values('sent'), { better: 'higher', baseline: first('sent') }),
+      figure(`processor at ${rate} spans/s`, 'cores', values('cores'), { baseline: first('cores') }),
+      figure(`memory at ${rate} spans/s`, 'MiB', values('memory'), { baseline: first('memory') }),
+    ];
+  });
+}
+
+/** Offers `rate` spans a second. */
+async function offer(env: Env, rate: number): Promise<Offered> {
   const before = await sent(env);
-  const cpuBefore = await own(env, 'otelcol_process_cpu_seconds_total');
-  const start = performance.now();
-  const count = Math.round((OFFERED_PER_SECOND * OFFERED_SECONDS) / SPANS_PER_REQUEST);
+  const count = Math.round((rate * OFFERED_SECONDS) / SPANS_PER_REQUEST);
   await Promise.all(
     Array.from({ length: count }, async (_, i) => {
-      await sleep((i * SPANS_PER_REQUEST * 1000) / OFFERED_PER_SECOND);
+      await sleep((i * SPANS_PER_REQUEST * 1000) / rate);
       await post(env, request());
     }),
   );
-  const seconds = secondsSince(start);
-  const landed = (await whenSent(env, before + count * SPANS_PER_REQUEST)) - before;
-  const cpu = ((await own(env, 'otelcol_process_cpu_seconds_total')) - cpuBefore) / seconds;
-  const memory = await own(env, `max_over_time(otelcol_process_memory_rss_bytes[${Math.ceil(seconds)}s])`);
-  const lost = count * SPANS_PER_REQUEST - landed;
-  const rate = (count * SPANS_PER_REQUEST) / seconds;
-  const row = [rate.toFixed(0), String(lost), '0', cpu.toFixed(2), (memory / 2 ** 20).toFixed(0), verdict(lost, 0)];
-  printTable(`collector: ${OFFERED_PER_SECOND} spans/s offered for ${OFFERED_SECONDS} s`, OFFERED_HEADER, [row]);
+  const window = `[${OFFERED_SECONDS - 2}s]`; // without the beginning
+  const measured = {
+    sent: await own(env, `rate(${SENT}${window})`),
+    cores: await own(env, `rate(otelcol_process_cpu_seconds_total${window})`),
+    memory: (await own(env, `max_over_time(otelcol_process_memory_rss_bytes${window})`)) / 2 ** 20,
+  };
+  const spans = count * SPANS_PER_REQUEST;
+  return { ...measured, lost: before + spans - (await whenSent(env, before + spans)) };
 }
 
-const OFFERED_HEADER = ['spans/s', 'lost', 'bar', 'cores', 'peak MiB', ''];
-
-async function compare(whole: ComposeProject, bare: ComposeProject): Promise<void> {
-  const rounds: { bare: Passed; whole: Passed }[] = [];
-  for (let round = 0; round <= ROUNDS; round += 1) {
-    progress(`collector: ${round === 0 ? 'warming up' : `round ${round} of ${ROUNDS}`}, about 20 s`);
-    const passed = { bare: await pass(bare.env), whole: await pass(whole.env) };
-    if (round > 0) rounds.push(passed);
+async function compare(whole: Env, bare: Env, rounds: number): Promise<Figure[]> {
+  const passes: { whole: Passed; bare: Passed }[] = [];
+  for (let round = 0; round <= rounds; round += 1) {
+    progress(`collector: full speed, ${round === 0 ? 'warming up' : `round ${round} of ${rounds}`}`);
+    const passed = { bare: await pass(bare), whole: await pass(whole) };
+    if (round > 0) passes.push(passed);
   }
-  const ratio = median(rounds.map((round) => round.whole.perSecond / round.bare.perSecond));
-  const lost = rounds.reduce((sum, round) => sum + round.whole.lost + round.bare.lost, 0);
-  const perSecond = (of: 'bare' | 'whole') => median(rounds.map((round) => round[of].perSecond)).toFixed(0);
-  printTable(
-    `collector: spans per second at full speed, medians of ${ROUNDS} rounds of ${SPANS}; ${lost} lost`,
-    ['', 'spans/s', 'ratio', 'bar', ''],
-    [
-      ['receiver, memory_limiter, queue, exporter', perSecond('bare'), '1.00', '', ''],
-      [
-        "step 05's",
-        perSecond('whole'),
-        ratio.toFixed(2),
-        String(BAR_RATIO),
-        lost > 0 ? 'lost' : verdict(-ratio, -BAR_RATIO),
-      ],
-    ],
-  );
+  const baseline = { id: 'the bare Collector', values: passes.map((passed) => passed.bare.perSecond) };
+  const values = passes.map((passed) => passed.whole.perSecond);
+  const lost = passes.map((passed) => passed.whole.lost + passed.bare.lost);
+  return [
+    figure('full speed', 'spans/s', values, { better: 'higher', baseline, ratioBar: BAR_RATIO }),
+    figure('lost at full speed', 'spans', lost, { bar: 0 }),
+  ];
 }
 
 type Passed = { perSecond: number; lost: number };
 
 /** Sends all spans; returns how many a second the Collector sends on to Jaeger, and how many never left it. */
-async function pass(env: Record<string, string>): Promise<Passed> {
+async function pass(env: Env): Promise<Passed> {
   const before = await sent(env);
   await sendAll(env);
   const after = await whenSent(env, before + SPANS);
@@ -126,7 +135,7 @@ async function pass(env: Record<string, string>): Promise<Passed> {
 }
 
 /** Sends all spans over a few connections, again those that are refused for now. */
-async function sendAll(env: Record<string, string>): Promise<void> {
+async function sendAll(env: Env): Promise<void> {
   let left = REQUESTS;
   const connection = async () => {
     while (left > 0) {
@@ -138,7 +147,7 @@ async function sendAll(env: Record<string, string>): Promise<void> {
 }
 
 /** Sends one request until it is accepted. */
-async function post(env: Record<string, string>, body: string): Promise<void> {
+async function post(env: Env, body: string): Promise<void> {
   const deadline = performance.now() + ACCEPTED_TIMEOUT_MS;
   for (;;) {
     const response = await fetch(`${env.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces`, {
@@ -155,7 +164,7 @@ async function post(env: Record<string, string>, body: string): Promise<void> {
 }
 
 /** Waits until the Collector has sent `count` spans to Jaeger, or a minute has passed; returns how many it has. */
-async function whenSent(env: Record<string, string>, count: number): Promise<number> {
+async function whenSent(env: Env, count: number): Promise<number> {
   const deadline = performance.now() + LANDED_TIMEOUT_MS;
   let value = await sent(env);
   while (value < count && performance.now() < deadline) {
@@ -168,18 +177,18 @@ async function whenSent(env: Record<string, string>, count: number): Promise<num
 const SENT = 'otelcol_exporter_sent_spans_total{exporter="otlp_http/jaeger"}';
 
 /** How many spans the Collector has sent to Jaeger. */
-async function sent(env: Record<string, string>): Promise<number> {
+async function sent(env: Env): Promise<number> {
   return own(env, SENT);
 }
 
 /** What the Collector measures of itself. */
-async function own(env: Record<string, string>, query: string): Promise<number> {
+async function own(env: Env, query: string): Promise<number> {
   const [series] = await promQl(query, String(env.PROMETHEUS_PORT));
   return series?.value ?? 0;
 }
 
 /** How many spans the Collector has sent to Jaeger, each second of the last two minutes. */
-async function samplesOfSent(env: Record<string, string>): Promise<[seconds: number, value: number][]> {
+async function samplesOfSent(env: Env): Promise<[seconds: number, value: number][]> {
   const query = new URLSearchParams({ query: `${SENT}[2m]` });
   const response = await fetch(`http://127.0.0.1:${env.PROMETHEUS_PORT}/api/v1/query?${query}`);
   const { data } = (await response.json()) as { data: { result: { values: [number, string][] }[] } };
@@ -214,8 +223,4 @@ function span(i: number) {
 /** The spans of one request, with ids that are new. */
 function request(): string {
   return template.replaceAll(MARK, randomBytes(7).toString('hex').slice(0, 13));
-}
-
-function secondsSince(start: number): number {
-  return (performance.now() - start) / 1000;
 }

@@ -1,5 +1,5 @@
-// Runs in a step's folder, under its telemetry.ts: the step's call and the bare call to the same embedded model by turns.
-// Sends the milliseconds of both to its parent.
+// Runs in a step's folder, under its telemetry.ts: the step's call and the bare call to the same embedded model by turns, as
+// often as its argument says. Sends the milliseconds of both to its parent.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { connectLlm } from '@workshop/llm';
@@ -7,7 +7,6 @@ import { exit } from '@workshop/runtime/exit';
 import { sendMessage } from 'execa';
 
 const WARM_UP = 20;
-const PAIRS = 300;
 const QUESTION = 'What is the biggest capital city in Asia?';
 
 export type Pairs = { bare: number[]; instrumented: number[] };
@@ -16,7 +15,7 @@ const { callLlm } = await import(pathToFileURL(join(process.cwd(), 'src/llm.ts')
 const llm = await connectLlm();
 
 const pairs: Pairs = { bare: [], instrumented: [] };
-for (let i = -WARM_UP; i < PAIRS; i += 1) {
+for (let i = -WARM_UP; i < Number(process.argv[2]); i += 1) {
   // What the first of a pair leaves behind, garbage or a timer, falls on the second: each is first in every other pair.
   const instrumentedFirst = i % 2 === 0;
   const early = instrumentedFirst ? await time(() => callLlm(QUESTION)) : undefined;

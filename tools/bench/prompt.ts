@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@workshop/backends/ports';
 import { type App, canUseTerminal, startApp, startAppOnTerminal } from '@workshop/testkit/app';
-import { median, printTable, progress, verdict } from './report.ts';
+import { type Figure, figure, progress, secondsSince } from './figures.ts';
+import type { Run } from './results.ts';
 import { stepsWith } from './steps.ts';
 
-const RUNS = 5;
 const BAR_S = 1.5;
 const POLL_MS = 2;
 const TIMEOUT_MS = 20_000;
@@ -13,36 +13,24 @@ const END_OF_INPUT = '\x04';
 const QUESTION = 'What is the biggest capital city in Asia?';
 
 /** How long `npm start` takes to its prompt and a question to its reply, against an npm script that does nothing. */
-export async function benchPrompt(): Promise<void> {
-  const steps = await stepsWith('src/app.ts');
+export async function benchPrompt({ quick }: Run): Promise<Figure[]> {
   const nothing: number[] = [];
-  const runs = steps.map(() => ({ prompt: [] as number[], reply: [] as number[] }));
-  for (let run = 0; run < RUNS; run += 1) {
-    progress(`prompt: run ${run + 1} of ${RUNS}`);
+  const steps = stepsWith('src/app.ts').map((step) => ({ ...step, prompts: [] as number[], replies: [] as number[] }));
+  const runs = quick ? 2 : 5;
+  for (let run = 0; run < runs; run += 1) {
+    progress(`prompt: run ${run + 1} of ${runs}`);
     nothing.push(await runNothing());
-    for (const [i, { path }] of steps.entries()) {
-      const { prompt, reply } = await runApp(path);
-      runs[i]?.prompt.push(prompt);
-      runs[i]?.reply.push(reply);
+    for (const { dir, prompts, replies } of steps) {
+      const { prompt, reply } = await runApp(dir);
+      prompts.push(prompt);
+      replies.push(reply);
     }
   }
-  const baseline = median(nothing);
-  const rows = steps.map(({ name }, i) => {
-    const prompt = median(runs[i]?.prompt ?? []);
-    const ratio = (prompt / baseline).toFixed(1);
-    return [
-      name,
-      prompt.toFixed(2),
-      ratio,
-      String(BAR_S),
-      verdict(prompt, BAR_S),
-      median(runs[i]?.reply ?? []).toFixed(2),
-    ];
-  });
-  rows.unshift(['npm, nothing to run', baseline.toFixed(2), '1.0', '', '', '']);
-  const where = canUseTerminal ? 'on a terminal' : 'through pipes, as there is no `script` to make a terminal';
-  const header = ['npm start', 'to the prompt', 'ratio', 'bar', '', 'question to reply'];
-  printTable(`prompt: seconds, medians of ${RUNS} runs ${where}`, header, rows);
+  const baseline = { id: 'npm, nothing to run', values: nothing };
+  return steps.flatMap(({ name, prompts, replies }) => [
+    figure(`${name}, npm start to the prompt`, 's', prompts, { baseline, bar: BAR_S }),
+    figure(`${name}, question to reply`, 's', replies),
+  ]);
 }
 
 async function runNothing(): Promise<number> {
@@ -91,8 +79,4 @@ async function shows(app: App, text: string): Promise<void> {
     }
     await sleep(POLL_MS);
   }
-}
-
-function secondsSince(start: number): number {
-  return (performance.now() - start) / 1000;
 }

@@ -1,63 +1,58 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, freePortPair } from '@workshop/backends/ports';
 import { cleanEnv } from '@workshop/testkit/app';
 import autocannon from 'autocannon';
 import { execa } from 'execa';
+import { type Figure, figure, progress } from './figures.ts';
 import { startReceiver } from './receiver.ts';
-import { median, printTable, progress, verdict } from './report.ts';
+import type { Run } from './results.ts';
+import { STEP_04 } from './steps.ts';
 
-const STEP = join(import.meta.dirname, '../../steps/04-propagation');
-const ROUNDS = 3;
 const WARM_UP_S = 3;
-const SECONDS = 8;
+const SECONDS = 6;
 const CONNECTIONS = 10;
 const BAR_RATIO = 0.6;
 const START_TIMEOUT_MS = 20_000;
 
-type Load = { perSecond: number; p50: number; p99: number };
-
 /** POST /ask through both services of step 04, with their telemetry against without, by turns. */
-export async function benchServices(): Promise<void> {
-  const receiver = await startReceiver(STEP);
-  const loads: Record<'bare' | 'instrumented', Load[]> = { bare: [], instrumented: [] };
+export async function benchServices({ quick }: Run): Promise<Figure[]> {
+  const receiver = await startReceiver(STEP_04);
+  const bare: Load[] = [];
+  const instrumented: Load[] = [];
+  const rounds = quick ? 1 : 3;
   try {
-    for (let round = 1; round <= ROUNDS; round += 1) {
-      progress(`services: round ${round} of ${ROUNDS}, about 30 s`);
-      loads.bare.push(await load([], {}));
-      loads.instrumented.push(await load(['--import', './src/telemetry.ts'], receiver.env));
+    for (let round = 1; round <= rounds; round += 1) {
+      progress(`services: round ${round} of ${rounds}`);
+      bare.push(await load(STEP_04, [], {}));
+      instrumented.push(await load(STEP_04, TELEMETRY, receiver.env));
     }
   } finally {
     await receiver.stop();
   }
-  const row = (name: string, runs: Load[]) => [
-    name,
-    median(runs.map(({ perSecond }) => perSecond)).toFixed(0),
-    median(runs.map(({ p50 }) => p50)).toFixed(0),
-    median(runs.map(({ p99 }) => p99)).toFixed(0),
+  const against = (what: keyof Load) => ({
+    values: instrumented.map((one) => one[what]),
+    baseline: { id: 'bare', values: bare.map((one) => one[what]) },
+  });
+  const [rate, p50, p99] = [against('perSecond'), against('p50'), against('p99')];
+  const to = `, to ${receiver.name}`;
+  return [
+    figure(`throughput${to}`, 'requests/s', rate.values, { ...rate, better: 'higher', ratioBar: BAR_RATIO }),
+    figure(`p50${to}`, 'ms', p50.values, p50),
+    figure(`p99${to}`, 'ms', p99.values, p99),
   ];
-  const ratio = median(
-    loads.instrumented.map(({ perSecond }, i) => perSecond / (loads.bare[i]?.perSecond ?? Number.NaN)),
-  );
-  const rows = [
-    [...row('bare', loads.bare), '1.00', '', ''],
-    [
-      ...row(`instrumented, to ${receiver.name}`, loads.instrumented),
-      ratio.toFixed(2),
-      String(BAR_RATIO),
-      verdict(-ratio, -BAR_RATIO),
-    ],
-  ];
-  const title = `services: POST /ask of step 04, ${CONNECTIONS} connections, medians of ${ROUNDS} rounds of ${SECONDS} s; latency in ms`;
-  printTable(title, ['', 'requests/s', 'p50', 'p99', 'ratio', 'bar', ''], rows);
 }
 
-/** Starts both services, and loads them for a while. */
-async function load(nodeArgs: string[], receiverEnv: Record<string, string>): Promise<Load> {
+/** Loads the telemetry of a step. */
+const TELEMETRY = ['--import', './src/telemetry.ts'];
+
+type Load = { perSecond: number; p50: number; p99: number };
+
+/** Starts both services of a step, and loads them for a while. */
+async function load(step: string, nodeArgs: string[], receiverEnv: Record<string, string>): Promise<Load> {
   const [frontend, backend, metrics] = [await freePort(), await freePort(), await freePortPair()];
   const start = (name: string, metricsPort: number) =>
     execa(process.execPath, [...nodeArgs, `src/${name}.ts`], {
-      cwd: STEP,
+      cwd: step,
       env: {
         ...cleanEnv(),
         ...receiverEnv,

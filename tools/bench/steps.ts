@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { root, type Step, steps } from '@workshop/lessons/steps';
 
-const folder = join(import.meta.dirname, '../../steps');
+export const STEP_04 = join(root, 'steps/04-propagation');
+export const STEP_05 = join(root, 'steps/05-collector-grafana');
 
-/** Name and path of the steps that hold `file`, in order. */
-export async function stepsWith(file: string): Promise<{ name: string; path: string }[]> {
-  const names = (await readdir(folder)).sort();
-  return names.map((name) => ({ name, path: join(folder, name) })).filter(({ path }) => existsSync(join(path, file)));
+/** The steps that hold `file`, in order. */
+export function stepsWith(file: string): Step[] {
+  return steps.filter(({ dir }) => existsSync(join(dir, file)));
 }

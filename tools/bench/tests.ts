@@ -4,55 +4,54 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCompose, servicesHere } from '@workshop/backends/compose-file';
 import { keep } from '@workshop/backends/keep';
-import { chooseLane } from '@workshop/backends/lane';
 import { READY_PATHS } from '@workshop/backends/ready';
+import { root } from '@workshop/lessons/steps';
 import { cleanEnv } from '@workshop/testkit/app';
 import { execa } from 'execa';
-import { median, printTable, progress, verdict } from './report.ts';
+import { type Figure, figure, median, progress, secondsSince } from './figures.ts';
+import type { Run } from './results.ts';
 import { stepsWith } from './steps.ts';
 
-const RUNS = 3;
 const BAR_RATIO = 2;
 const BAR_SECONDS = 15;
+const BAR_ALL_SECONDS = 120;
+const LAST_LINES = 15;
 const POLL_MS = 50;
 const READY_TIMEOUT_MS = 60_000;
 
-/** How long a step's `npm test` takes, against what `docker compose up` takes until the same backends answer. */
-export async function benchTests(): Promise<void> {
-  const rows: string[][] = [];
-  for (const { name, path } of await stepsWith('compose.yaml')) {
-    const chosen = await chooseLane(path);
-    if (chosen.lane === 'local') return console.log(`\ntests: skipped: ${chosen.reason}`);
-    const bare: number[] = [];
+/** How long `npm test` takes: a step's, against `docker compose up` until the same backends answer; and the whole. */
+export async function benchTests({ quick }: Run): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const { name, dir } of stepsWith('compose.yaml')) {
+    const compose: number[] = [];
     const tests: number[] = [];
-    let passed = true;
-    for (let run = 0; run < RUNS; run += 1) {
-      progress(`tests: ${name}, run ${run + 1} of ${RUNS}`);
-      bare.push(await timeCompose(path));
-      const { seconds, exitCode } = await timeTests(path);
-      tests.push(seconds);
-      passed &&= exitCode === 0;
+    for (let run = 0; run < (quick ? 1 : 2); run += 1) {
+      progress(`tests: ${name}, run ${run + 1}`);
+      compose.push(await timeCompose(dir));
+      tests.push(await timeTests(dir));
     }
-    const bar = BAR_RATIO * median(bare) + BAR_SECONDS;
-    const ratio = median(tests) / median(bare);
-    const judged = passed ? verdict(median(tests), bar) : 'tests fail';
-    rows.push([name, median(bare).toFixed(1), median(tests).toFixed(1), ratio.toFixed(1), bar.toFixed(1), judged]);
+    const baseline = { id: 'bare compose', values: compose };
+    figures.push(figure(name, 's', tests, { baseline, bar: BAR_RATIO * median(compose) + BAR_SECONDS }));
   }
-  const title = `tests: seconds, medians of ${RUNS} runs; the bar is ${BAR_RATIO} x bare compose + ${BAR_SECONDS} s`;
-  printTable(title, ['step', 'bare compose', 'npm test', 'ratio', 'bar', ''], rows);
+  progress('tests: all, two to three minutes');
+  return [...figures, figure('all', 's', [await timeTests(root)], { bar: BAR_ALL_SECONDS })];
 }
 
-async function timeTests(cwd: string): Promise<{ seconds: number; exitCode: number | undefined }> {
+/** Throws an Error with the last lines when a test fails: it takes another time then. */
+async function timeTests(cwd: string): Promise<number> {
   const start = performance.now();
-  const { exitCode } = await execa('npm', ['test'], {
+  const { failed, all } = await execa('npm', ['test'], {
     cwd,
     env: { ...cleanEnv(), BACKENDS: 'containers' },
     extendEnv: false,
     stdin: 'ignore',
+    all: true,
     reject: false,
     killDescendants: true,
   });
-  return { seconds: secondsSince(start), exitCode };
+  if (failed)
+    throw new Error(`npm test fails in ${cwd}. Its last lines:\n${all.split('\n').slice(-LAST_LINES).join('\n')}`);
+  return secondsSince(start);
 }
 
 /** Seconds from `docker compose up` to backends that answer, on free ports; taken down afterwards. */
@@ -100,8 +99,4 @@ async function answers(url: string): Promise<void> {
       throw new Error(`${url} does not answer 200 within ${READY_TIMEOUT_MS / 1000} s.`);
     await sleep(POLL_MS);
   }
-}
-
-function secondsSince(start: number): number {
-  return (performance.now() - start) / 1000;
 }
