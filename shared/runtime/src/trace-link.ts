@@ -30,12 +30,12 @@ export async function logsLink(traceId: string): Promise<string | undefined> {
 
 function shows(url: string, words: string): Promise<boolean> {
   const known = asked.get(url);
-  if (known && Date.now() - known.at < KEPT_MS) return known.shown;
+  if (known && performance.now() - known.at < KEPT_MS) return known.shown;
   const shown = get(url).then(
     (answer) => answer.includes(words),
     () => false,
   );
-  asked.set(url, { at: Date.now(), shown });
+  asked.set(url, { at: performance.now(), shown });
   return shown;
 }
 

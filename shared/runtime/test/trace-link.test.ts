@@ -87,6 +87,17 @@ test('a page that does not answer is not waited for', async () => {
   expect(Date.now() - start).toBeLessThan(1_000);
 });
 
+test('what a page answered is forgotten after 2 s, also when the clock has jumped back an hour', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const jaeger = await serve('/', JAEGER);
+  vi.stubEnv('JAEGER_UI_PORT', jaeger.port);
+  expect(await traceLink(ID)).toBeDefined();
+  await jaeger[Symbol.asyncDispose]();
+  vi.setSystemTime(Date.now() - 3_600_000);
+  await expect.poll(() => traceLink(ID), { timeout: 10_000, interval: 250 }).toBeUndefined();
+  vi.useRealTimers();
+});
+
 test("VictoriaLogs: the trace's records", async () => {
   await using logs = await serve('/select/vmui/', 'Explore your log data with VictoriaLogs UI');
   vi.stubEnv('VICTORIALOGS_PORT', logs.port);
