@@ -56,7 +56,7 @@ async function end(code: number): Promise<never> {
   const flushed = Promise.allSettled([Promise.try(flush).finally(allAnswered)]);
   const [result] = (await within(FLUSH_TIMEOUT_MS, flushed)) ?? [];
   if (!result) console.error(`Telemetry was not flushed within ${FLUSH_TIMEOUT_MS / 1000} s.`);
-  const reported = Promise.allSettled([reportLosses(!result, result?.status === 'rejected' && result.reason)]);
+  const reported = Promise.allSettled([reportLosses(result?.status === 'rejected' && result.reason)]);
   await within(REPORT_TIMEOUT_MS, reported);
   await drained(process.stdout);
   if (outputError) console.error(`The output could not be written (${outputError}).`);

@@ -1,8 +1,26 @@
-// Notices that BatchSpanProcessor drops spans because its queue is full. It tells OpenTelemetry's logger, and no one else.
-import { DiagLogLevel, diag } from '@opentelemetry/api';
+// Notices what batch processors drop because their queue is full, or still have in it when the program ends.
+import { DiagLogLevel, diag, type Logger, logs } from '@opentelemetry/api';
 
-/** How many spans found the queue full. While it is full (`isFull`) the last ones are not counted yet. */
+/**
+ * How many spans found the queue full: BatchSpanProcessor tells OpenTelemetry's logger, and no one else. While it is full
+ * (`isFull`) the last ones are not counted yet.
+ */
 export const dropped = { spans: 0, isFull: false };
+
+/** How many log records were emitted: BatchLogRecordProcessor tells no one how many it drops, or has in its queue. */
+export const emitted = { logRecords: 0 };
+
+const { setGlobalLoggerProvider } = logs;
+logs.setGlobalLoggerProvider = (provider) =>
+  setGlobalLoggerProvider.call(logs, { getLogger: (...which) => counting(provider.getLogger(...which)) });
+
+function counting(logger: Logger): Logger {
+  const emit: Logger['emit'] = (record) => {
+    emitted.logRecords += 1;
+    logger.emit(record);
+  };
+  return Object.assign(Object.create(logger), { emit });
+}
 
 const ignore = () => {};
 

@@ -17,7 +17,7 @@ import {
   signalAt,
   type Trouble,
 } from './otlp.ts';
-import { dropped } from './queue.ts';
+import { dropped, emitted } from './queue.ts';
 import { printable } from './text.ts';
 
 /** Exporters try again: what arrives by then, as after a restart of the receiver, is not worth a line. */
@@ -32,6 +32,8 @@ const open = new Map<Sent, Promise<void>>();
 /** What has not arrived by now. The key is a hash of the body: a retry sends the same one. */
 const lost = new Map<string, Loss>();
 const told = new Set<string>();
+/** Whether requests hold log records that can be counted, and how many of these have arrived. */
+const records = { isSent: false, arrived: 0 };
 
 subscribe('http.client.request.created', (message) => {
   const { request } = message as { request: ClientRequest };
@@ -50,36 +52,35 @@ export async function allAnswered(): Promise<void> {
   await Promise.all(open.values());
 }
 
-/**
- * Reports what has not arrived by now, how much it is, and the `error` of the flush if nothing else explains it. `isCut`
- * says that the flush has not come to its end.
- */
-export async function reportLosses(isCut: boolean, error?: unknown): Promise<void> {
+/** Reports what has not arrived by now, how much it is, and the `error` of the flush if nothing else explains it. */
+export async function reportLosses(error?: unknown): Promise<void> {
   for (const sent of open.keys()) await settle(sent, noAnswer);
   for (const loss of lost.values()) tell(loss);
   if (error && told.size === 0) console.error(`Telemetry was not flushed: ${describe(error)}`);
-  const amounts = Object.values(ITEMS).flatMap(({ item }) => amountOf(item, isCut));
+  const amounts = Object.values(ITEMS).flatMap(({ item }) => amountOf(item));
   if (amounts.length > 0) console.error(`Lost: ${amounts.join(', ')}.`);
 }
 
 /** As in `up to 3 spans`. Empty if there are none. */
-function amountOf(item: string, isCut: boolean): string[] {
+function amountOf(item: string): string[] {
   const losses = [...lost.values()].filter((loss) => loss.item === item);
   const queue = item === 'span' ? dropped : { spans: 0, isFull: false };
-  const count = losses.reduce((sum, loss) => sum + loss.count, queue.spans);
+  const seen = losses.reduce((sum, loss) => sum + loss.count, queue.spans);
+  const count = item === ITEMS.logRecords.item && records.isSent ? emitted.logRecords - records.arrived : seen;
   if (!count) return [];
-  const isUnsure = losses.some(({ isUnsure }) => isUnsure);
-  // BatchLogRecordProcessor sends one batch after the other: those behind one that is stuck were not seen here.
-  const isPart = isCut && item === ITEMS.logRecords.item;
-  const bound = queue.isFull ? 'more than ' : isPart ? (isUnsure ? 'about ' : 'at least ') : isUnsure ? 'up to ' : '';
+  const bound = queue.isFull ? 'more than ' : losses.some(({ isUnsure }) => isUnsure) ? 'up to ' : '';
   return [`${bound}${count} ${item}${count === 1 ? '' : 's'}`];
 }
 
-async function settle({ address, body }: Sent, trouble: Trouble | undefined): Promise<void> {
-  if (!trouble && lost.size === 0) return;
+async function settle({ address, body, start }: Sent, trouble: Trouble | undefined): Promise<void> {
+  if (!trouble && lost.size === 0 && signalAt(start()) !== ITEMS.logRecords.signal) return;
   const bytes = await body();
   const id = hash('sha256', bytes);
   const items = lost.get(id) ?? itemsIn(bytes.toString());
+  if (items.item === ITEMS.logRecords.item) {
+    records.isSent = true;
+    records.arrived += items.count - (trouble ? (trouble.rejected ?? items.count) : 0);
+  }
   if (!trouble) return arrived(id, address, items);
   lost.set(id, { ...items, ...trouble, address, count: trouble.rejected ?? items.count });
   const tellOfIt = () => tell(lost.get(id));

@@ -1,6 +1,6 @@
 // A program for report.test.ts: sends spans (1, or as many as it is told), one measurement and one log record, and ends
 // when stdin does. Its flush fails with 'bug' and never ends with 'stuck'; it measures again and again with
-// 'steady'.
+// 'steady', and has 3,000 log records when it is 'talkative'.
 import { logs, metrics, trace } from '@opentelemetry/api';
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http';
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
@@ -32,6 +32,6 @@ for (let i = 0; i < (Number(what) || 1); i += 1) trace.getTracer('test').startSp
 const counter = metrics.getMeter('test').createCounter('work');
 counter.add(1);
 if (what === 'steady') setInterval(() => counter.add(1), 200);
-logs.getLogger('test').emit({ body: 'work' });
+for (let i = 0; i < (what === 'talkative' ? 3_000 : 1); i += 1) logs.getLogger('test').emit({ body: 'work' });
 console.log('ready');
 process.stdin.resume().on('end', () => exit(0));
