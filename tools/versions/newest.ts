@@ -8,7 +8,7 @@ export type Newest = { name: string; version: string };
 /** Packages that are tried alone when all of them together do not pass. The last takes the others. */
 export const GROUPS: [name: string, packages: RegExp][] = [
   ['OpenTelemetry', /^@opentelemetry\/|^import-in-the-middle$/],
-  ['vitest', /^vitest$|^fast-check$/],
+  ['vitest, fast-check', /^vitest$|^fast-check$/],
   ['testcontainers', /^testcontainers$/],
   ['Express', /^(@types\/)?express$|^helmet$/],
   ['turbo, Biome, TypeScript', /^turbo$|^@biomejs\/|^typescript$|^@types\/node$/],
@@ -55,6 +55,6 @@ export function heldBack({ name, version }: Newest, together: string[], raises: 
     return 'it is for another Node';
   }
   if (!together.includes(name)) return undefined;
-  const reached = raises.find((raise) => raise.name === name)?.to;
-  return reached === version ? undefined : `${LEAD} needs exactly ${reached ?? 'the present one'}`;
+  const reached = raises.some((raise) => raise.name === name && raise.to === version);
+  return reached ? undefined : `the newest ${LEAD} needs an older one`;
 }

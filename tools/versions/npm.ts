@@ -36,7 +36,9 @@ export function envOfNpm(): Record<string, string> {
 
 /** What npm says is wrong; undefined where it says nothing, as `npm outdated` does, which fails when it finds something. */
 function complaint(said: unknown): string | undefined {
-  const { error, problems } = said as { error?: { code: string; summary: string }; problems?: string[] };
-  const text = problems?.[0] ?? (error && `${error.code}: ${error.summary}`);
+  type Problem = { code: string; summary: string; detail: string };
+  const { error, problems } = said as { error?: Problem; problems?: string[] };
+  const [, conflict = ''] = /Could not resolve dependency:\n(.*)/.exec(error?.detail ?? '') ?? [];
+  const text = problems?.[0] ?? (error && `${error.code}: ${error.summary} ${conflict}`.trim());
   return text?.replace(/\s+/g, ' ').replace(/ - GET .*| request to \S+ failed, reason:/, '');
 }
