@@ -1,6 +1,6 @@
 // `npm run canary`: what breaks with the newest versions. All is done in a copy of the last commit, outside of the repository,
 // which is removed at the end. The report is printed, the progress goes to stderr.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -45,6 +45,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => ended.abort(new Error('Interrupted.')));
 }
 const copy = await mkdtemp(join(tmpdir(), 'workshop canary '));
+// Containers read in it, and not as root.
+await chmod(copy, 0o755);
 try {
   process.exitCode = await canary();
 } catch (error) {
