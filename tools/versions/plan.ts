@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,7 +17,7 @@ const MADE = /(^|\/)(package-lock\.json|go\.mod|go\.sum)$|\.(svg|png)$/;
 /** The files that git knows in `dir`, without those that tools make. */
 export async function readFiles(dir: string): Promise<Files> {
   const { stdout } = await execa('git', ['ls-files', '-z'], { cwd: dir });
-  const paths = stdout.split('\0').filter((path) => path && !MADE.test(path));
+  const paths = stdout.split('\0').filter((path) => path && !MADE.test(path) && existsSync(join(dir, path)));
   return new Map(
     await Promise.all(paths.map(async (path) => [path, await readFile(join(dir, path), 'utf8')] as const)),
   );

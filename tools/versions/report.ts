@@ -69,7 +69,7 @@ function failuresOf({ outcomes, blames }: Run): Failure[] {
 }
 
 function verdict({ raises, outcomes }: Run, broken: Failure[]): string {
-  if (raises.length === 0) return 'nothing is newer, so nothing was run';
+  if (raises.length === 0) return 'nothing can be raised, so nothing was run';
   if (broken.length > 0) return `${broken.length} failures with the newest versions`;
   return `all ${outcomes.length} checks pass with the newest versions`;
 }
