@@ -1,4 +1,4 @@
-import { type Figure, table } from './figures.ts';
+import { type Figure, rounded, table } from './figures.ts';
 import type { Results } from './results.ts';
 
 type Change = { id: string; unit: string; before: number; now: number; spread: number | null; change: string };
@@ -39,7 +39,7 @@ function pieceOf({ id }: Figure): string {
 function changeOf(before: Figure | undefined, now: Figure, byRatio: boolean): Change[] {
   const [one, other] = byRatio ? [before?.ratio, now.ratio] : [before, now];
   if (!one || !other) return [];
-  const spread = one.spread === null || other.spread === null ? null : one.spread + other.spread;
+  const spread = one.spread === null || other.spread === null ? null : rounded(one.spread + other.spread);
   const moved = spread !== null && Math.abs(other.median - one.median) > spread;
   const isBetter = now.better === 'lower' ? other.median < one.median : other.median > one.median;
   const change = spread === null ? 'measured once' : moved ? (isBetter ? 'better' : 'worse') : 'same';

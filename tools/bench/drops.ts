@@ -22,7 +22,7 @@ const COUNTED = {
   },
 };
 /** Requests a second, each for a second and a third more than the one before. */
-const RATES = Array.from({ length: 9 }, (_, i) => Math.round(3_000 * 1.3 ** i));
+const RATES = Array.from({ length: 7 }, (_, i) => Math.round(5_000 * 1.3 ** i));
 /** Of both processors. Step 05 has a queue of 8,192 spans and 2,048 log records; its other settings are OpenTelemetry's. */
 const SETTINGS = {
   'step 05': {},

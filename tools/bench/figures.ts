@@ -94,6 +94,6 @@ export function secondsSince(start: number): number {
 }
 
 /** More digits would be noise. */
-function rounded(value: number): number {
+export function rounded(value: number): number {
   return Number(value.toPrecision(4));
 }

@@ -11,6 +11,7 @@ import { sendMessage } from 'execa';
 
 const TICK_MS = 10;
 const LEVEL_MS = 1_000;
+const DRAIN_MS = 500;
 const PROCESSORS = /(new Batch\w+Processor\(\{.*) \}\)/g;
 
 /** `perSecond` is less than `rate` where this process cannot make as many. */
@@ -22,13 +23,19 @@ registerHooks({
   load(url, context, nextLoad) {
     const loaded = nextLoad(url, context);
     if (url !== telemetry) return loaded;
-    return { ...loaded, source: String(loaded.source).replaceAll(PROCESSORS, `$1, ...${settings} })`) };
+    const source = String(loaded.source).replaceAll(PROCESSORS, `$1, ...${settings} })`);
+    if (source.split(settings).length !== 3)
+      throw new Error('src/telemetry.ts makes its two batch processors otherwise.');
+    return { ...loaded, source };
   },
 });
 await import(telemetry);
 
 const attributes = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`key.${i}`, `the value ${i}`]));
-for (const rate of rates.split(',').map(Number)) await sendMessage(await makeRequests(rate));
+for (const rate of rates.split(',').map(Number)) {
+  await sendMessage(await makeRequests(rate));
+  await sleep(DRAIN_MS);
+}
 await exit(0);
 
 /** Makes `rate` requests a second, a few together, for a second. */

@@ -8,8 +8,8 @@ import { startReceiver } from './receiver.ts';
 import type { Run } from './results.ts';
 import { STEP_04 } from './steps.ts';
 
-const WARM_UP_S = 3;
-const SECONDS = 6;
+const WARM_UP_S = 2;
+const SECONDS = 5;
 const CONNECTIONS = 10;
 const BAR_RATIO = 0.6;
 const START_TIMEOUT_MS = 20_000;

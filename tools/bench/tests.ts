@@ -8,8 +8,7 @@ import { READY_PATHS } from '@workshop/backends/ready';
 import { root } from '@workshop/lessons/steps';
 import { cleanEnv } from '@workshop/testkit/app';
 import { execa } from 'execa';
-import { type Figure, figure, median, progress, secondsSince } from './figures.ts';
-import type { Run } from './results.ts';
+import { type Figure, figure, progress, secondsSince } from './figures.ts';
 import { stepsWith } from './steps.ts';
 
 const BAR_RATIO = 2;
@@ -20,18 +19,13 @@ const POLL_MS = 50;
 const READY_TIMEOUT_MS = 60_000;
 
 /** How long `npm test` takes: a step's, against `docker compose up` until the same backends answer; and the whole. */
-export async function benchTests({ quick }: Run): Promise<Figure[]> {
+export async function benchTests(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const { name, dir } of stepsWith('compose.yaml')) {
-    const compose: number[] = [];
-    const tests: number[] = [];
-    for (let run = 0; run < (quick ? 1 : 2); run += 1) {
-      progress(`tests: ${name}, run ${run + 1}`);
-      compose.push(await timeCompose(dir));
-      tests.push(await timeTests(dir));
-    }
-    const baseline = { id: 'bare compose', values: compose };
-    figures.push(figure(name, 's', tests, { baseline, bar: BAR_RATIO * median(compose) + BAR_SECONDS }));
+    progress(`tests: ${name}`);
+    const compose = await timeCompose(dir);
+    const baseline = { id: 'bare compose', values: [compose] };
+    figures.push(figure(name, 's', [await timeTests(dir)], { baseline, bar: BAR_RATIO * compose + BAR_SECONDS }));
   }
   progress('tests: all, two to three minutes');
   return [...figures, figure('all', 's', [await timeTests(root)], { bar: BAR_ALL_SECONDS })];
