@@ -23,8 +23,8 @@ export async function benchServices({ quick }: Run): Promise<Figure[]> {
   try {
     for (let round = 1; round <= rounds; round += 1) {
       progress(`services: round ${round} of ${rounds}`);
-      bare.push(await load(STEP_04, [], {}));
-      instrumented.push(await load(STEP_04, TELEMETRY, receiver.env));
+      bare.push(await load([], {}));
+      instrumented.push(await load(['--import', './src/telemetry.ts'], receiver.env));
     }
   } finally {
     await receiver.stop();
@@ -42,17 +42,14 @@ export async function benchServices({ quick }: Run): Promise<Figure[]> {
   ];
 }
 
-/** Loads the telemetry of a step. */
-const TELEMETRY = ['--import', './src/telemetry.ts'];
-
 type Load = { perSecond: number; p50: number; p99: number };
 
-/** Starts both services of a step, and loads them for a while. */
-async function load(step: string, nodeArgs: string[], receiverEnv: Record<string, string>): Promise<Load> {
+/** Starts both services, and loads them for a while. */
+async function load(nodeArgs: string[], receiverEnv: Record<string, string>): Promise<Load> {
   const [frontend, backend, metrics] = [await freePort(), await freePort(), await freePortPair()];
   const start = (name: string, metricsPort: number) =>
     execa(process.execPath, [...nodeArgs, `src/${name}.ts`], {
-      cwd: step,
+      cwd: STEP_04,
       env: {
         ...cleanEnv(),
         ...receiverEnv,
