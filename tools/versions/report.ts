@@ -35,6 +35,7 @@ export function report(run: Run): string {
     `# Canary of ${new Date().toISOString().slice(0, 10)}: ${verdict(run, broken)}`,
     `Commit ${run.commit}. Node ${process.version}, ${process.platform}. Lanes: ${run.lanes.join(', ')}.`,
     ...(run.notHere ? [`No containers: ${run.notHere}.`] : []),
+    ...(process.env.WITHOUT ? [`Left out: ${process.env.WITHOUT}.`] : []),
     ...section(
       'What was raised',
       ['package', 'from', 'to', 'group'],
