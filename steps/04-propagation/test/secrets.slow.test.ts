@@ -10,23 +10,30 @@ import {
   secretsIn,
   startIndiscreetProvider,
 } from '@workshop/testkit/secrets';
-import { post, startServices } from '@workshop/testkit/services';
+import { type Asked, post, startServices } from '@workshop/testkit/services';
 import { readStored } from '@workshop/testkit/stored';
 import { expect, test } from 'vitest';
 
 const since = Date.now();
 const backendsOfMetrics = localLane ? [] : ['metrics'];
 
-type Asking = { bodies: unknown[]; headers?: Record<string, string>; env: Record<string, string>; cwd?: string };
+type Asking = {
+  bodies: unknown[];
+  headers?: Record<string, string>;
+  path?: string;
+  env: Record<string, string>;
+  cwd?: string;
+};
 
 /** Asks, and reads what was answered and printed, and all that is stored when all of it is there. */
-async function askAndRead({ bodies, headers, env, cwd }: Asking): Promise<Places> {
+async function askAndRead({ bodies, headers, path = 'nothing-here', env, cwd }: Asking): Promise<Places> {
   const model = makeWord();
   await using services = await startServices({ env: { ...env, LLM_MODEL: model }, scraped: true, ...(cwd && { cwd }) });
   // Without a traceparent a tracestate says nothing.
   const traceparent = () => `00-${crypto.randomUUID().replaceAll('-', '')}-80f345e18ee169e9-01`;
   const ask = (body: unknown) => post(services.url, body, { ...headers, traceparent: traceparent() });
-  const answers = await Promise.all(bodies.map(ask));
+  const notFound = await fetch(`${services.url}/${path}`);
+  const answers = [...(await Promise.all(bodies.map(ask))), { body: (await notFound.json()) as Asked['body'] }];
   const marks = Object.fromEntries(['pages of metrics', ...backendsOfMetrics].map((place) => [place, [model]]));
   const stored = await readStored(since, { ...marks, traces: answers.map(({ body }) => body.traceId) });
   const { stdout, stderr } = services.app;
@@ -52,13 +59,16 @@ test('of the key nothing is anywhere, of the reply only the answer, of what a st
     { question: 'reply', sessionId: secrets.question },
     { question: secrets.question.repeat(250) },
   ];
+  const address = { path: makeWord(), query: makeWord() };
   await using provider = await startIndiscreetProvider(key, secrets.reply);
-  const places = await askAndRead({ bodies, headers, env: provider.env });
+  const path = `${address.path}?q=${address.query}`;
+  const places = await askAndRead({ bodies, headers, path, env: provider.env });
 
   expect(secretsIn(places, secrets)).toEqual(['answers: reply']);
   // This lane's receiver does not keep tracestate.
   const recorded = ['user-agent', 'x-forwarded-for', ...(localLane ? [] : ['tracestate'])];
   expect(secretsIn(places, headers)).toEqual(recorded.map((name) => `traces: ${name}`));
+  expect(secretsIn(places, address)).toEqual(['traces: path', 'traces: query']);
   expect(secretsIn({ 'requests to the model': JSON.stringify(provider.requests) }, headers)).toEqual([]);
 });
 
