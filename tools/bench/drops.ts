@@ -53,19 +53,16 @@ export async function benchDrops({ quick }: Run): Promise<Figure[]> {
       usages.push(memory.usage);
     }
   }
-  const figures: Figure[] = [];
-  for (const [what, { perRequest, query }] of Object.entries(COUNTED)) {
+  const figures = Object.entries(COUNTED).map(async ([what, { perRequest, query }]) => {
     const rates = ({ service, made }: Tried) => lossless(made, perRequest, query(service), project.env);
-    const byName = await Promise.all(
-      tried.map(async ({ name, rounds }) => ({ name, values: await Promise.all(rounds.map(rates)) })),
-    );
-    const [first] = byName;
-    for (const { name, values } of byName) {
-      const baseline = first && name !== first.name ? { baseline: { id: first.name, values: first.values } } : {};
-      figures.push(figure(`${what}, ${name}`, 'requests/s', values, { better: 'higher', ...baseline }));
-    }
-  }
-  return [...figures, ...memoryFigures(usages)];
+    const values = await Promise.all(tried.map(({ rounds }) => Promise.all(rounds.map(rates))));
+    const [first = []] = values;
+    return tried.map(({ name }, i) => {
+      const baseline = i > 0 ? { baseline: { id: 'step 05', values: first } } : {};
+      return figure(`${what}, ${name}`, 'requests/s', values[i] ?? [], { better: 'higher', ...baseline });
+    });
+  });
+  return [...(await Promise.all(figures)).flat(), ...memoryFigures(usages)];
 }
 
 type Tried = { service: string; made: Made[] };
