@@ -9,11 +9,15 @@ export function spanIdOf(number: number): string {
   return String(number).padStart(16, '0');
 }
 
-/** The services' spans that Jaeger has, each with its trace: a trace may have those of one service only. */
+/**
+ * The services' spans that Jaeger has, each with its trace: a trace may have those of one service only. One search after the
+ * other: Jaeger changes the traces in its memory while it answers, and two answers at once lose spans or end it.
+ */
 export async function spansIn({ env }: ComposeProject): Promise<Map<string, string>> {
   const { findSpans } = readerOf({ ...backends, env });
-  const spans = await Promise.all(['frontend', 'backend'].map((service) => findSpans({ service })));
-  return new Map(spans.flat().map(({ spanId, traceId }) => [spanId, traceId]));
+  const frontend = await findSpans({ service: 'frontend' });
+  const backend = await findSpans({ service: 'backend' });
+  return new Map([...frontend, ...backend].map(({ spanId, traceId }) => [spanId, traceId]));
 }
 
 /** How many of the backend's log records VictoriaLogs has, and of how many traces. */

@@ -6,7 +6,7 @@ import { backends, localLane, logsQl } from '@workshop/testkit/backends';
 import { completion, send, startProvider } from '@workshop/testkit/provider';
 import { type Services, startServices } from '@workshop/testkit/services';
 import { describe, expect, test } from 'vitest';
-import { lostIn, numberOf, queued, recordsIn, spanIdOf, spansIn } from './counts.ts';
+import { firing, lostIn, numberOf, queued, recordsIn, spanIdOf, spansIn } from './counts.ts';
 import { attributes, hex, nanoseconds, sendOtlp, tracesOf } from './otlp.ts';
 import { askSteadily, keepSending } from './traffic.ts';
 
@@ -82,6 +82,8 @@ describe.skipIf(localLane)('with backends of their own (local lane: there are no
       await Promise.all([compose.stop('jaeger'), compose.stop('victorialogs')]);
       const stopped = Date.now();
       await sleep(20_000);
+      const alerts = ['CollectorQueueFilling otlp_http/jaeger', 'CollectorQueueFilling otlp_http/victorialogs'];
+      await expect.poll(() => firing(compose.env.PROMETHEUS_PORT), lands).toEqual(expect.arrayContaining(alerts));
       const forgotten = await numberOf('sum(otelcol_exporter_sent_spans_total)', compose.env);
       const started = Date.now();
       await compose.up(step);
