@@ -16,7 +16,7 @@ process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/node');
 enableCompileCache(process.env.NODE_COMPILE_CACHE);
 
 // Settings of the command line first: loadEnvFile keeps what is set already. TypeScript, hence imported only here.
-const { takeSettings } = await import('./settings.ts');
+const { backendProblems, takeSettings } = await import('./settings.ts');
 takeSettings(process.argv, process.env);
 
 // Then those of the repository's .env, if there is one.
@@ -24,7 +24,7 @@ const file = process.env.WORKSHOP_ENV_FILE ?? join(root, '.env');
 if (existsSync(file)) process.loadEnvFile(file);
 
 const { otlpProblems } = await import('./otlp-settings.ts');
-const problems = otlpProblems(process.env);
+const problems = [...otlpProblems(process.env), ...backendProblems(process.env)];
 if (problems.length > 0) {
   console.error(`Settings (environment or .env): ${problems.join('; ')}.`);
   process.exit(1);

@@ -30,6 +30,12 @@ over the file .env (see .env.example). What can be set:
 ${settable.map((name) => `  ${name}`).join('\n')}
 LLM_API_KEY cannot: other programs can read a command line. Write it into .env.`;
 
+/** What is wrong with BACKEND_URL, without its value. The error of a request to one with a password would repeat it. */
+export function backendProblems({ BACKEND_URL = '' }: NodeJS.ProcessEnv): string[] {
+  const { username, password } = URL.parse(BACKEND_URL) ?? {};
+  return username || password ? ['BACKEND_URL must hold no user name and no password'] : [];
+}
+
 /** Takes `--set NAME=VALUE` and `--set=NAME=VALUE` out of `argv` and into `env`. Ends the program with 2 if one is wrong. */
 export function takeSettings(argv: string[], env: NodeJS.ProcessEnv): void {
   const args = argv.splice(2);

@@ -75,6 +75,7 @@ test.each([
   [{ OTEL_EXPORTER_OTLP_HEADERS: 'a=b,api-key=hunter2%0A' }, HEADERS],
   [{ OTEL_EXPORTER_OTLP_HEADERS: 'api-key=hunter2€' }, HEADERS],
   [{ OTEL_EXPORTER_OTLP_HEADERS: 'api-key=%hunter2' }, HEADERS],
+  [{ BACKEND_URL: 'http://me:hunter2@localhost:8081' }, 'BACKEND_URL must hold no user name and no password'],
 ])('%j: the program ends at the start, and says what is right', async (env, message) => {
   const { stdout, stderr, exitCode } = await start([], env);
   expect(stderr).toBe(`Settings (environment or .env): ${message}.`);
