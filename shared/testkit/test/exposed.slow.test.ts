@@ -189,8 +189,9 @@ function rowOf(container: Container, user: string, dir: string): string {
   const { HostConfig, Mounts } = container;
   const listed = (entries: string[]) => entries.join(', ') || 'nothing';
   const writes = [
-    ...(HostConfig.ReadonlyRootfs ? [] : ['its own files']),
-    ...Mounts.filter(({ RW }) => RW).map(({ Type, Name, Source }) =>
+    // A volume without a name is the image's own: no compose.yaml asks for it.
+    ...(HostConfig.ReadonlyRootfs && !Mounts.some(isUnnamed) ? [] : ['its own files']),
+    ...Mounts.filter((mount) => mount.RW && !isUnnamed(mount)).map(({ Type, Name, Source }) =>
       Type === 'volume' ? `volume \`${Name?.split('_').at(-1)}\`` : `\`${Source}\``,
     ),
     ...Object.keys(HostConfig.Tmpfs ?? {}).map((path) => `memory \`${path}\``),
@@ -203,6 +204,10 @@ function rowOf(container: Container, user: string, dir: string): string {
     listed(writes),
     listed(reads.sort()),
   ]);
+}
+
+function isUnnamed({ Name = '' }: { Name?: string }): boolean {
+  return /^[0-9a-f]{64}$/.test(Name);
 }
 
 function rowText(cells: (string | undefined)[]): string {
