@@ -111,8 +111,10 @@ function factsOf({ machine, lane, commit, run }: Results): string {
   return `${processor}, ${cores} cores, ${memoryGiB} GiB, Node ${node}, Docker ${docker}, Compose ${compose}; lane ${lane}, commit ${commit}, ${run}`;
 }
 
+/** With its cause: that of `fetch failed` says why. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return error.cause ? `${error.message}: ${messageOf(error.cause)}` : error.message;
 }
 
 function readArguments() {

@@ -18,7 +18,7 @@ export async function benchCall({ quick }: Run): Promise<Figure[]> {
     progress(`call: ${name}`);
     const receiver = await startReceiver(dir);
     try {
-      const { bare, instrumented } = await runPairs(dir, receiver.env, quick ? 60 : 200);
+      const { bare, instrumented } = await runPairs(dir, receiver.env, quick ? 50 : 200);
       const baseline = { id: 'bare', values: bare };
       // What slows the machine for a while slows both calls of a pair.
       const differences = instrumented.map((ms, i) => ms - (bare[i] ?? Number.NaN));
