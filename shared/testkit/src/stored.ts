@@ -14,7 +14,7 @@ const INTERVAL_MS = 500;
 export async function readStored(since: number, marks: Record<string, string[]>): Promise<Places> {
   return vi.waitFor(
     async () => {
-      const places = await readPlaces(since);
+      const places = await inTurn(() => readPlaces(since));
       for (const [place, texts] of Object.entries(marks)) {
         const missing = texts.filter((text) => !places[place]?.includes(text));
         if (missing.length > 0) throw new Error(`Not among the ${place}: ${missing.join(', ')}`);
@@ -23,6 +23,15 @@ export async function readStored(since: number, marks: Record<string, string[]>)
     },
     { timeout: TIMEOUT_MS, interval: INTERVAL_MS },
   );
+}
+
+let before: Promise<unknown> = Promise.resolve();
+
+/** One after the other: Jaeger changes the traces in its memory while it answers, and two answers at once can end it. */
+function inTurn<Result>(read: () => Promise<Result>): Promise<Result> {
+  const mine = before.then(read);
+  before = mine.catch(() => {});
+  return mine;
 }
 
 async function readPlaces(since: number): Promise<Places> {
@@ -61,16 +70,17 @@ async function readContainers(since: number): Promise<Places> {
 
 async function readJaeger(url: string, since: number): Promise<string> {
   const names = await read(`${url}/services`);
-  const texts = (JSON.parse(names) as { services: string[] }).services.map(async (service) => {
+  const texts = [names];
+  for (const service of (JSON.parse(names) as { services: string[] }).services) {
     const query = new URLSearchParams({
       'query.service_name': service,
       'query.start_time_min': new Date(since).toISOString(),
       'query.start_time_max': new Date(Date.now() + 60_000).toISOString(),
       'query.num_traces': '1000',
     });
-    return (await read(`${url}/traces?${query}`)) + (await read(`${url}/operations?service=${service}`));
-  });
-  return [names, ...(await Promise.all(texts))].join('\n');
+    texts.push(await read(`${url}/traces?${query}`), await read(`${url}/operations?service=${service}`));
+  }
+  return texts.join('\n');
 }
 
 async function readPrometheus(url: string, since: number): Promise<string> {
