@@ -8,6 +8,7 @@ import { type Port, portHere, portsOf, readCompose, servicesHere } from './compo
 import { keep } from './keep.ts';
 import { freePort, freePortPair } from './ports.ts';
 import { READY_PATHS } from './ready.ts';
+import { jaegerTrace } from './spans.ts';
 
 /** The name in every step's compose.yaml, unless the environment names the project: it does so for Compose too. */
 const PROJECT = process.env.COMPOSE_PROJECT_NAME || 'otel-workshop';
@@ -32,6 +33,7 @@ export async function composeProject(variables: Record<string, string> = {}) {
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${otlpPort}`,
     OTEL_EXPORTER_PROMETHEUS_PORT: String(metricsPort),
   };
+  const traceUrl = (traceId: string) => jaegerTrace(`http://localhost:${env.JAEGER_UI_PORT}`, traceId);
   const compose = (...args: string[]) => execa('docker', ['compose', '-p', project, ...args]);
 
   return {
@@ -66,10 +68,10 @@ export async function composeProject(variables: Record<string, string> = {}) {
       return stdout.split('\n').filter(Boolean).sort();
     },
     /** Whether Jaeger has the trace; false while it does not answer. */
-    hasTrace: (traceId: string) => answers(`http://localhost:${env.JAEGER_UI_PORT}/api/v3/traces/${traceId}`),
+    hasTrace: (traceId: string) => answers(traceUrl(traceId)),
     /** The trace in Jaeger, one text. */
     async trace(traceId: string): Promise<string> {
-      const response = await fetch(`http://localhost:${env.JAEGER_UI_PORT}/api/v3/traces/${traceId}`);
+      const response = await fetch(traceUrl(traceId));
       return response.text();
     },
     [Symbol.asyncDispose]: takeDown,

@@ -1,6 +1,6 @@
 import { type DevtoolsLogs, fromDevtoolsLogs, type Log, logsQl } from './logs.ts';
 import { metricsPage, promQl, type Series, seriesOn } from './prometheus.ts';
-import { type DevtoolsTraces, fromDevtools, fromOtlp, type OtlpTraces, type Span } from './spans.ts';
+import { type DevtoolsTraces, fromDevtools, fromOtlp, jaegerTrace, type OtlpTraces, type Span } from './spans.ts';
 import type { Backends } from './start.ts';
 
 /** Reads what landed, the same in both lanes. */
@@ -43,10 +43,11 @@ function ofContainers(env: Record<string, string>): Reader {
         'query.start_time_min': new Date(now - 3_600_000).toISOString(),
         'query.start_time_max': new Date(now + 60_000).toISOString(),
         'query.num_traces': '1000',
+        'query.raw_traces': 'true',
       });
-      const path = 'traceId' in wanted ? `/api/v3/traces/${wanted.traceId}` : `/api/v3/traces?${query}`;
+      const url = 'traceId' in wanted ? jaegerTrace(tracesUrl, wanted.traceId) : `${tracesUrl}/api/v3/traces?${query}`;
       // It answers 404 with JSON too, until a trace is ingested.
-      const { result } = await getJson<{ result?: OtlpTraces }>(`${tracesUrl}${path}`);
+      const { result } = await getJson<{ result?: OtlpTraces }>(url);
       return result ? fromOtlp(result) : [];
     },
     findSeries: (metric) => promQl(metric, String(env.PROMETHEUS_PORT)),

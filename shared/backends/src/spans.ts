@@ -46,6 +46,14 @@ export type OtlpTraces = {
 const KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'];
 const STATUSES = ['UNSET', 'OK', 'ERROR'] as const;
 
+/**
+ * Where Jaeger's API has a trace, as it was sent. Without `raw_traces` Jaeger 2.13 corrects what it has in memory while it
+ * answers, and under load two answers at once have ended it.
+ */
+export function jaegerTrace(tracesUrl: string, traceId: string): string {
+  return `${tracesUrl}/api/v3/traces/${traceId}?raw_traces=true`;
+}
+
 /** The spans of OTLP in JSON, https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. */
 export function fromOtlp({ resourceSpans }: OtlpTraces): Span[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>

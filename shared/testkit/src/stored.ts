@@ -77,6 +77,7 @@ async function readJaeger(url: string, since: number): Promise<string> {
       'query.start_time_min': new Date(since).toISOString(),
       'query.start_time_max': new Date(Date.now() + 60_000).toISOString(),
       'query.num_traces': '1000',
+      'query.raw_traces': 'true',
     });
     texts.push(await read(`${url}/traces?${query}`), await read(`${url}/operations?service=${service}`));
   }

@@ -11,7 +11,7 @@ export function spanIdOf(number: number): string {
 
 /**
  * The services' spans that Jaeger has, each with its trace: a trace may have those of one service only. One search after the
- * other: Jaeger changes the traces in its memory while it answers, and two answers at once lose spans or end it.
+ * other: under load two answers at once have ended Jaeger 2.13.
  */
 export async function spansIn({ env }: ComposeProject): Promise<Map<string, string>> {
   const { findSpans } = readerOf({ ...backends, env });
