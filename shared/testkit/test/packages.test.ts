@@ -118,18 +118,21 @@ function isAllowed(license = ''): boolean {
   return sides.some((side) => side.split(' AND ').every((part) => ALLOWED.includes(part)));
 }
 
-/** The folders of the modules that go.mod and builder.yaml name, as far as Go has unpacked them. */
+/** The folders of the modules that go.mod and builder.yaml name, as far as Go has unpacked them: it may be at it. */
 async function modulesHere(): Promise<string[]> {
   const { stdout: cache } = await execa('go', ['env', 'GOMODCACHE'], { reject: false });
   const texts = await Promise.all(recipes.map((recipe) => readFile(join(root, recipe), 'utf8')));
   const folders = texts.flatMap((text) =>
     [...text.matchAll(/^(?:\t|.*gomod: )(\S+) (v\S+)/gm)].map(([, path, version]) => {
       // https://go.dev/ref/mod#module-cache
-      const escaped = `${path}@${version}`.replace(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`);
-      return join(String(cache), escaped);
+      const [name, at] = [path, version].map((part) => part?.replace(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`));
+      const folder = join(String(cache), `${name}@${at}`);
+      const isUnpacked =
+        existsSync(folder) && !existsSync(join(String(cache), `cache/download/${name}/@v/${at}.partial`));
+      return isUnpacked ? [folder] : [];
     }),
   );
-  return [...new Set(folders)].filter(existsSync);
+  return [...new Set(folders.flat())];
 }
 
 async function licenceText(folder: string): Promise<string> {
