@@ -32,10 +32,15 @@ async function askAndRead({ bodies, headers, path = 'nothing-here', env, cwd }: 
   // Without a traceparent a tracestate says nothing.
   const traceparent = () => `00-${crypto.randomUUID().replaceAll('-', '')}-80f345e18ee169e9-01`;
   const ask = (body: unknown) => post(services.url, body, { ...headers, traceparent: traceparent() });
+  const answers: { body: Asked['body'] }[] = await Promise.all(bodies.map(ask));
+  // Spans leave a service in their order. The last of the backend has the session, the last of the frontend is of no route.
+  const sessionId = crypto.randomUUID();
+  await post(services.url, { question: 'reply', sessionId });
   const notFound = await fetch(`${services.url}/${path}`);
-  const answers = [...(await Promise.all(bodies.map(ask))), { body: (await notFound.json()) as Asked['body'] }];
+  answers.push({ body: (await notFound.json()) as Asked['body'] });
   const marks = Object.fromEntries(['pages of metrics', ...backendsOfMetrics].map((place) => [place, [model]]));
-  const stored = await readStored(since, { ...marks, traces: answers.map(({ body }) => body.traceId) });
+  const ids = answers.map(({ body }) => body.traceId);
+  const stored = await readStored(since, { ...marks, traces: [...ids, sessionId] });
   const { stdout, stderr } = services.app;
   return { ...stored, answers: JSON.stringify(answers), stdout, stderr };
 }

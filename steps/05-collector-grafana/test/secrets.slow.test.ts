@@ -10,7 +10,7 @@ import {
   secretsIn,
   startIndiscreetProvider,
 } from '@workshop/testkit/secrets';
-import { post, startServices } from '@workshop/testkit/services';
+import { type Asked, post, startServices } from '@workshop/testkit/services';
 import { readStored } from '@workshop/testkit/stored';
 import { test } from 'vitest';
 import { nanoseconds, sendOtlp } from './otlp.ts';
@@ -30,7 +30,12 @@ async function askAndRead({ bodies, headers, env, cwd }: Asking): Promise<Places
   const ask = (body: unknown) => post(services.url, body, { ...headers, traceparent: traceparent() });
   const answers = await Promise.all(bodies.map(ask));
   const ids = answers.map(({ body }) => body.traceId);
-  const stored = await readStored(since, { traces: ids, metrics: [model], 'log records': ids });
+  // Spans leave a service in their order. The last of the backend has the session, the last of the frontend is of no route.
+  const sessionId = crypto.randomUUID();
+  await post(services.url, { question: 'reply', sessionId });
+  const notFound = (await (await fetch(`${services.url}/nothing-here`)).json()) as Asked['body'];
+  const traces = [...ids, sessionId, notFound.traceId];
+  const stored = await readStored(since, { traces, metrics: [model], 'log records': ids });
   const { stdout, stderr } = services.app;
   return { ...stored, answers: JSON.stringify(answers), stdout, stderr };
 }
