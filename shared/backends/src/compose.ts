@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,9 +24,11 @@ export type ComposeProject = Awaited<ReturnType<typeof composeProject>>;
  * however it ends.
  */
 export async function composeProject(variables: Record<string, string> = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'otel-workshop-'));
-  const project = basename(folder).toLowerCase();
+  const project = `otel-workshop-${randomBytes(4).toString('hex')}`;
+  const folder = join(tmpdir(), project);
+  // Kept before it is there: whenever this process is killed, nothing stays.
   const takeDown = await keep(folder, project);
+  await mkdir(folder, { mode: 0o700 });
   const otlpPort = String(await freePort());
   const metricsPort = await freePortPair();
   const env: Record<string, string> = {

@@ -25,7 +25,7 @@ const [asked = '', traceparent = '', toBackend = '', joined = '', withSession = 
   'text',
 );
 
-test('Task 1 makes two traces of one question', async () => {
+test.concurrent('Task 1 makes two traces of one question', async () => {
   await using playground = await playgroundAfter(1);
   await using services = await startServices({ cwd: playground.dir });
   const output = await workshopAsk(services);
@@ -44,7 +44,7 @@ test('Task 1 makes two traces of one question', async () => {
   expect(all).toContain(seen);
 });
 
-test('the parts of the traceparent are those of its table, and the backend gets one like it', async () => {
+test.concurrent('the parts of the traceparent are those of its table, and the backend gets one like it', async () => {
   const parts = traceparent.trim().replace('traceparent: ', '').split('-');
   const rows = ['version', 'trace id', 'parent span id', 'flags'].map((part, i) => `| ${part} | \`${parts[i]}\` |`);
   for (const row of rows) expect(readme).toContain(row);
@@ -59,7 +59,7 @@ test('the parts of the traceparent are those of its table, and the backend gets 
   expect(spans.find(({ kind }) => kind === 'CLIENT')?.spanId).toBe(spanId);
 });
 
-test('Task 2 makes one trace, and the curl of an old client joins its own', async () => {
+test.concurrent('Task 2 makes one trace, and the curl of an old client joins its own', async () => {
   await using playground = await playgroundAfter(2);
   await using services = await startServices({ cwd: playground.dir });
   const spans = await findTrace(traceIdIn(await workshopAsk(services)), 5);
@@ -76,7 +76,7 @@ test('Task 2 makes one trace, and the curl of an old client joins its own', asyn
   expect(ofClient.length).toBeGreaterThan(0);
 });
 
-test('Task 3, the session: it travels to the backend, onto the span, and to the model', async () => {
+test.concurrent('Task 3, the session: it travels to the backend, onto the span, and to the model', async () => {
   await using playground = await playgroundAfter(3);
   await using services = await startServices({ cwd: playground.dir });
   expect(callIn(await findTrace(traceIdIn(await workshopAsk(services)), 5))?.attributes).toHaveProperty('session.id');
@@ -92,7 +92,7 @@ test('Task 3, the session: it travels to the backend, onto the span, and to the 
   expect(toModel.match(/'[^']+',$/gm)).toHaveLength(4);
 });
 
-test('Task 3, the model: it gets none of the headers, and the trace has its CLIENT span', async () => {
+test.concurrent('Task 3, the model: it gets none of the headers, and the trace has its CLIENT span', async () => {
   await using playground = await playgroundAfter(4);
   await using model = await startRecorder();
   await using services = await startServices({
@@ -107,25 +107,27 @@ test('Task 3, the model: it gets none of the headers, and the trace has its CLIE
   expect(clients.map(({ attributes }) => attributes['url.full'])).toContain(`${model.url}/v1/chat/completions`);
 });
 
-test.skipIf(!canUseBrowser)(
-  '"Run it": opening the page makes three traces of one span each (needs Chromium or Chrome; CHROMIUM_PATH names one)',
-  async () => {
-    await using services = await startServices();
-    await using page = await openPage(services.url);
-    await page.getByRole('button', { name: 'Ask' }).click();
-    await page.locator('#trace a').waitFor();
-    await findTrace(await page.locator('#trace a').innerText(), 5); // those of the page came before it
+test
+  .skipIf(!canUseBrowser)
+  .concurrent(
+    '"Run it": opening the page makes three traces of one span each (needs Chromium or Chrome; CHROMIUM_PATH names one)',
+    async () => {
+      await using services = await startServices();
+      await using page = await openPage(services.url);
+      await page.getByRole('button', { name: 'Ask' }).click();
+      await page.locator('#trace a').waitFor();
+      await findTrace(await page.locator('#trace a').innerText(), 5); // those of the page came before it
 
-    const spans = (await findSpans({ service: 'frontend' })).filter(isOf(services.url));
-    const gets = spans.filter(({ attributes }) => attributes['http.request.method'] === 'GET');
-    expect(gets.map(({ attributes }) => attributes['url.path']).sort()).toEqual(['/', '/script.js', '/style.css']);
-    expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(4);
-    expect(gets.filter(({ parentSpanId }) => parentSpanId)).toEqual([]);
-    expect(spans.filter(({ name }) => name === 'POST /ask')).toHaveLength(1);
-  },
-);
+      const spans = (await findSpans({ service: 'frontend' })).filter(isOf(services.url));
+      const gets = spans.filter(({ attributes }) => attributes['http.request.method'] === 'GET');
+      expect(gets.map(({ attributes }) => attributes['url.path']).sort()).toEqual(['/', '/script.js', '/style.css']);
+      expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(4);
+      expect(gets.filter(({ parentSpanId }) => parentSpanId)).toEqual([]);
+      expect(spans.filter(({ name }) => name === 'POST /ask')).toHaveLength(1);
+    },
+  );
 
-test('"See it": the same traceparent three times is one trace of three requests', async () => {
+test.concurrent('"See it": the same traceparent three times is one trace of three requests', async () => {
   await using services = await startServices();
   const traceId = crypto.randomUUID().replaceAll('-', '');
   for (let i = 0; i < 3; i++) await services.ask(QUESTION, { traceparent: `00-${traceId}-80f345e18ee169e9-01` });
@@ -133,7 +135,7 @@ test('"See it": the same traceparent three times is one trace of three requests'
   expect(spans.filter(({ parentSpanId }) => parentSpanId === '80f345e18ee169e9')).toHaveLength(3);
 });
 
-test('"Going further": as an edge the frontend joins no trace from outside, and the backend joins the frontend\'s', async () => {
+test.concurrent('"Going further": as an edge the frontend joins no trace from outside, and the backend joins the frontend\'s', async () => {
   await using edge = await copyStep(step, fencesIn(sectionOf(readme, 'Going further'), 'diff'));
   await using services = await startServices({ cwd: edge.dir });
   for (const context of [
@@ -149,7 +151,7 @@ test('"Going further": as an edge the frontend joins no trace from outside, and 
   }
 });
 
-test('"Break it": a queue loses the context, and context.bind keeps it', async () => {
+test.concurrent('"Break it": a queue loses the context, and context.bind keeps it', async () => {
   const [queue = '', bind = ''] = fencesIn(sectionOf(readme, 'Break it'), 'diff');
   await using broken = await copyStep(step, [queue]);
   await using lost = await startServices({ cwd: broken.dir });
@@ -175,7 +177,7 @@ test('"Break it": a queue loses the context, and context.bind keeps it', async (
   expect(new Set(made.map(({ traceId }) => traceId)), 'The traces of two questions').toEqual(new Set(ids));
 });
 
-test('"Break it": without withoutPropagation() the test shows what the model is sent', async () => {
+test.concurrent('"Break it": without withoutPropagation() the test shows what the model is sent', async () => {
   await using broken = await copyStep(step);
   await edit(
     join(broken.dir, 'src/llm.ts'),
@@ -187,7 +189,7 @@ test('"Break it": without withoutPropagation() the test shows what the model is 
   expect(all).toContain('uber-trace-id');
 });
 
-test('"Break it": with Jaeger last a broken uber-trace-id destroys the trace', async () => {
+test.concurrent('"Break it": with Jaeger last a broken uber-trace-id destroys the trace', async () => {
   await using broken = await copyStep(step);
   await edit(
     join(broken.dir, 'src/propagation.ts'),
@@ -200,7 +202,7 @@ test('"Break it": with Jaeger last a broken uber-trace-id destroys the trace', a
   expect(all).toContain('The trace that goes on');
 });
 
-test('"On call": when the model fails, its tries are the deepest red spans, and those of the services have the 502', async () => {
+test.concurrent('"On call": when the model fails, its tries are the deepest red spans, and those of the services have the 502', async () => {
   const [, fault = ''] = /--set LLM_FAULT=(server-error)/.exec(sectionOf(readme, 'On call')) ?? [];
   await using services = await startServices({ env: { LLM_FAULT: fault } });
   const spans = await findTrace((await services.ask(QUESTION)).body.traceId, 7);
@@ -212,7 +214,7 @@ test('"On call": when the model fails, its tries are the deepest red spans, and 
   expect(errors(above)).toEqual(Array(3).fill(['ERROR', '502']));
 });
 
-test('"On call": a slow model shows in its own span, a delay in the frontend in none', async () => {
+test.concurrent('"On call": a slow model shows in its own span, a delay in the frontend in none', async () => {
   await using delayed = await copyStep(step);
   const delay = /`(await new Promise.*?;)`/.exec(readme)?.[1];
   await edit(join(delayed.dir, 'src/frontend.ts'), '  const asked = await', `  ${delay}\n  const asked = await`);
@@ -229,9 +231,9 @@ test('"On call": a slow model shows in its own span, a delay in the frontend in 
   expect(seconds('SERVER') - seconds('CLIENT')).toBeGreaterThanOrEqual(1.9);
 });
 
-test.skipIf(localLane)(
-  'every alert links to a page that has its row of "On call" (local lane: no alerts)',
-  async () => {
+test
+  .skipIf(localLane)
+  .concurrent('every alert links to a page that has its row of "On call" (local lane: no alerts)', async () => {
     const alerts = await readFile(join(step, 'alerts.yml'), 'utf8');
     const links = [...alerts.matchAll(/alert: (\w+).*?runbook_url: (\S+)/gs)];
     expect(links).toHaveLength(3);
@@ -240,8 +242,7 @@ test.skipIf(localLane)(
       expect(page.status, `${link}: is README.md mounted in compose.yaml?`).toBe(200);
       expect(await page.text()).toContain(`| \`${alert}\` |`);
     }
-  },
-);
+  });
 
 /** A playground in which the first `count` solutions of "Do it" are applied. */
 async function playgroundAfter(count: number) {
