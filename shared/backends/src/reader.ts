@@ -1,7 +1,17 @@
 import { type DevtoolsLogs, fromDevtoolsLogs, type Log, logsQl } from './logs.ts';
 import { metricsPage, promQl, type Series, seriesOn } from './prometheus.ts';
-import { type DevtoolsTraces, fromDevtools, fromOtlp, jaegerTrace, type OtlpTraces, type Span } from './spans.ts';
+import {
+  type DevtoolsTraces,
+  fromDevtools,
+  fromOtlp,
+  jaegerTrace,
+  jaegerTraces,
+  type OtlpTraces,
+  type Span,
+} from './spans.ts';
 import type { Backends } from './start.ts';
+
+const HOUR_MS = 3_600_000;
 
 /** Reads what landed, the same in both lanes. */
 export type Reader = {
@@ -37,15 +47,10 @@ function ofContainers(env: Record<string, string>): Reader {
   return {
     tracesUrl,
     async findSpans(wanted) {
-      const now = Date.now();
-      const query = new URLSearchParams({
-        'query.service_name': 'service' in wanted ? wanted.service : '',
-        'query.start_time_min': new Date(now - 3_600_000).toISOString(),
-        'query.start_time_max': new Date(now + 60_000).toISOString(),
-        'query.num_traces': '1000',
-        'query.raw_traces': 'true',
-      });
-      const url = 'traceId' in wanted ? jaegerTrace(tracesUrl, wanted.traceId) : `${tracesUrl}/api/v3/traces?${query}`;
+      const url =
+        'traceId' in wanted
+          ? jaegerTrace(tracesUrl, wanted.traceId)
+          : jaegerTraces(tracesUrl, wanted.service, Date.now() - HOUR_MS);
       // It answers 404 with JSON too, until a trace is ingested.
       const { result } = await getJson<{ result?: OtlpTraces }>(url);
       return result ? fromOtlp(result) : [];

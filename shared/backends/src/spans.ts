@@ -54,6 +54,18 @@ export function jaegerTrace(tracesUrl: string, traceId: string): string {
   return `${tracesUrl}/api/v3/traces/${traceId}?raw_traces=true`;
 }
 
+/** Where Jaeger's API has the traces of a service that began after `since` (milliseconds since 1970), as they were sent. */
+export function jaegerTraces(tracesUrl: string, service: string, since: number): string {
+  const query = new URLSearchParams({
+    'query.service_name': service,
+    'query.start_time_min': new Date(since).toISOString(),
+    'query.start_time_max': new Date(Date.now() + 60_000).toISOString(),
+    'query.num_traces': '1000',
+    'query.raw_traces': 'true',
+  });
+  return `${tracesUrl}/api/v3/traces?${query}`;
+}
+
 /** The spans of OTLP in JSON, https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. */
 export function fromOtlp({ resourceSpans }: OtlpTraces): Span[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>

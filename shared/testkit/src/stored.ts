@@ -1,3 +1,4 @@
+import { jaegerTraces } from '@workshop/backends/spans';
 import { execa } from 'execa';
 import { vi } from 'vitest';
 import { appEnv, backends, localLane, metricsPage } from './backends.ts';
@@ -58,7 +59,7 @@ async function readDevtools(): Promise<Places> {
 async function readContainers(since: number): Promise<Places> {
   const { JAEGER_UI_PORT, PROMETHEUS_PORT, VICTORIALOGS_PORT, COLLECTOR_HEALTH_PORT } = appEnv;
   return {
-    traces: await readJaeger(`http://localhost:${JAEGER_UI_PORT}/api/v3`, since),
+    traces: await readJaeger(`http://localhost:${JAEGER_UI_PORT}`, since),
     ...(PROMETHEUS_PORT && { metrics: await readPrometheus(`http://localhost:${PROMETHEUS_PORT}/api/v1`, since) }),
     ...(VICTORIALOGS_PORT && { 'log records': await readLogs(`http://localhost:${VICTORIALOGS_PORT}`, since) }),
     'logs of the containers': await compose('logs'),
@@ -69,17 +70,13 @@ async function readContainers(since: number): Promise<Places> {
 }
 
 async function readJaeger(url: string, since: number): Promise<string> {
-  const names = await read(`${url}/services`);
+  const names = await read(`${url}/api/v3/services`);
   const texts = [names];
   for (const service of (JSON.parse(names) as { services: string[] }).services) {
-    const query = new URLSearchParams({
-      'query.service_name': service,
-      'query.start_time_min': new Date(since).toISOString(),
-      'query.start_time_max': new Date(Date.now() + 60_000).toISOString(),
-      'query.num_traces': '1000',
-      'query.raw_traces': 'true',
-    });
-    texts.push(await read(`${url}/traces?${query}`), await read(`${url}/operations?service=${service}`));
+    texts.push(
+      await read(jaegerTraces(url, service, since)),
+      await read(`${url}/api/v3/operations?service=${service}`),
+    );
   }
   return texts.join('\n');
 }
