@@ -46,14 +46,17 @@ describe.skipIf(localLane)('agents and gateways (local lane: no Collector)', () 
   });
 
   test('the span metrics count what was asked, not what was kept', async () => {
-    await expect
-      .poll(() => stack.calls(), lands)
-      .toEqual({
-        'frontend UNSET': 2_000,
-        'backend UNSET': 1_900,
-        'backend ERROR': 100,
-        'search UNSET': 2_000,
-      });
+    // At least once, as the README says: of a batch that one gateway did not take in time, the other's part comes twice.
+    const asked = { 'frontend UNSET': 2_000, 'backend UNSET': 1_900, 'backend ERROR': 100, 'search UNSET': 2_000 };
+    const total = (counts: Record<string, number>) => Object.values(counts).reduce((sum, count) => sum + count, 0);
+    const cameIn = () => stack.sum('otelcol_receiver_accepted_spans_total{job="gateways"}');
+    await expect.poll(async () => total(await stack.calls()) - (await cameIn()), lands).toBe(0);
+    const calls = await stack.calls();
+    expect(Object.keys(calls).sort()).toEqual(Object.keys(asked).sort());
+    for (const [name, count] of Object.entries(asked)) {
+      expect(calls[name], name).toBeGreaterThanOrEqual(count);
+      expect(calls[name], name).toBeLessThan(1.1 * count);
+    }
   });
 
   test('without the token, with a wrong one, without TLS: refused, and nothing lands', async () => {
