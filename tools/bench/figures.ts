@@ -57,7 +57,10 @@ export function summary(values: number[]): Summary {
   const reach = 0.98 * Math.sqrt(sorted.length);
   const low = sorted[Math.max(0, Math.floor(sorted.length / 2 - reach))] ?? Number.NaN;
   const high = sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length / 2 + reach))] ?? Number.NaN;
-  return { median: rounded(median(values)), spread: sorted.length > 1 ? rounded((high - low) / 2) : null };
+  return {
+    median: rounded(median(values)),
+    spread: sorted.length > 1 ? rounded((rounded(high) - rounded(low)) / 2) : null,
+  };
 }
 
 /** As Markdown. `+-` is the spread. */
