@@ -19,7 +19,7 @@ export async function benchServices({ quick }: Run): Promise<Figure[]> {
   const receiver = await startReceiver(STEP_04);
   const bare: Load[] = [];
   const instrumented: Load[] = [];
-  const rounds = quick ? 1 : 3;
+  const rounds = quick ? 1 : 5;
   try {
     for (let round = 1; round <= rounds; round += 1) {
       progress(`services: round ${round} of ${rounds}`);
