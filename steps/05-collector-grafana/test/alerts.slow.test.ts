@@ -26,21 +26,23 @@ const expected = {
   collectorDown: ['CollectorDown collector:8889'],
 };
 
-describe.skipIf(localLane)('alerts fire in the running Prometheus (local lane: there is none)', () => {
-  test('when the model fails', async () => {
-    await using services = await startServices({ env: { LLM_FAULT: 'malformed' } });
-    await using _asking = keepAsking(services);
-    await expect.poll(() => firing(), soon).toEqual(expect.arrayContaining(expected.failing));
-  });
+describe.skipIf(localLane).concurrent('alerts fire in the running Prometheus (local lane: there is none)', () => {
+  describe('one after the other', () => {
+    test('when the model fails', { concurrent: false }, async () => {
+      await using services = await startServices({ env: { LLM_FAULT: 'malformed' } });
+      await using _asking = keepAsking(services);
+      await expect.poll(() => firing(), soon).toEqual(expect.arrayContaining(expected.failing));
+    });
 
-  test('when it is slow', async () => {
-    await using services = await startServices({ env: { LLM_LATENCY_MS: '3000' } });
-    await using _asking = keepAsking(services);
-    await expect.poll(() => firing(), soon).toEqual(expect.arrayContaining(expected.slow));
-  });
+    test('when it is slow', { concurrent: false }, async () => {
+      await using services = await startServices({ env: { LLM_LATENCY_MS: '3000' } });
+      await using _asking = keepAsking(services);
+      await expect.poll(() => firing(), soon).toEqual(expect.arrayContaining(expected.slow));
+    });
 
-  test('when nobody asks any more; and all others are silent again', async () => {
-    await expect.poll(() => firing(), soon).toEqual(expected.idle);
+    test('when nobody asks any more; and all others are silent again', { concurrent: false }, async () => {
+      await expect.poll(() => firing(), soon).toEqual(expected.idle);
+    });
   });
 
   test('when Jaeger is down, when the queue is full, when the Collector is gone', async () => {
