@@ -10,10 +10,15 @@ export type Log = {
   attributes: Record<string, unknown>;
 };
 
-/** Evaluates LogsQL in the VictoriaLogs at `port`, https://docs.victoriametrics.com/victorialogs/querying. */
+/**
+ * Evaluates LogsQL in the VictoriaLogs at `port`, over all that it has accepted: by itself it would find a record only after a
+ * second. https://docs.victoriametrics.com/victorialogs/querying
+ */
 export async function logsQl(query: string, port: string): Promise<Log[]> {
+  const url = `http://localhost:${port}`;
+  await (await fetch(`${url}/internal/force_flush`)).text();
   const parameters = new URLSearchParams({ query, limit: '1000' });
-  const response = await fetch(`http://localhost:${port}/select/logsql/query?${parameters}`);
+  const response = await fetch(`${url}/select/logsql/query?${parameters}`);
   const text = await response.text();
   if (!response.ok) throw new Error(`VictoriaLogs answers ${response.status}: ${text}`);
   return text

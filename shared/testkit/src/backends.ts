@@ -17,11 +17,11 @@ export const backends = inject('backends');
 /** For tests that only a real backend can answer: `test.skipIf(localLane)(...)`, named with the reason. */
 export const localLane = backends.lane === 'local';
 
-/** How long it takes at most until what has been handed over can be found. */
+/** How long it takes at most until spans that have been handed over can be found. */
 const LATEST_MS = localLane ? 1_000 : 3_000;
 
-/** For `expect.poll` of what a program has sent that has ended. */
-export const arrived = { timeout: LATEST_MS, interval: INTERVAL_MS };
+/** For `expect.poll` of the log records and measurements of a program that has ended, after its spans. */
+export const arrived = { timeout: localLane ? 1_000 : 2_000, interval: INTERVAL_MS };
 
 /** Why there is no Grafana to test, for the name of what is skipped; undefined where there is one. */
 export const noGrafana = localLane
