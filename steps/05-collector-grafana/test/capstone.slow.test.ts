@@ -67,6 +67,7 @@ async function start(...args: string[]) {
     FRONTEND_PORT: String(frontend),
     BACKEND_PORT: String(backend),
     BACKEND_URL: `http://localhost:${backend}`,
+    npm_lifecycle_event: 'capstone', // as `npm run capstone` has it: the services then look whether their parent has ended
   };
   const child = execa('node', ['capstone.ts', ...args], {
     env,
