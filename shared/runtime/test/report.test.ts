@@ -125,12 +125,12 @@ test.concurrent.each([
 });
 
 test.concurrent('a host that nobody knows', async () => {
-  const url = 'http://nobody.invalid:4318';
+  // A part of 64 letters is too long for DNS: no name server is asked, which could be slow to answer.
+  const url = `http://${'x'.repeat(64)}.invalid:4318`;
   const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(said.slice(0, 1)).toEqual([LOST]);
-  // ENOTFOUND, or EAI_AGAIN where no name server answers.
   for (const line of said.slice(1))
-    expect(line).toMatch(/: E\w+\)\. Check the host name in OTEL_EXPORTER_OTLP_ENDPOINT\.$/);
+    expect(line).toMatch(/: ENOTFOUND\)\. Check the host name in OTEL_EXPORTER_OTLP_ENDPOINT\.$/);
 });
 
 test.concurrent('all arrived: nothing is said', async () => {
