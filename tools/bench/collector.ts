@@ -75,15 +75,13 @@ async function grow(env: Env, rounds: number): Promise<Figure[]> {
   }
   return offers.flatMap(({ rate, offered }) => {
     const values = (what: keyof Offered, of = offered) => of.map((one) => one[what]);
-    const first = (what: keyof Offered) =>
-      offered === offers[0]?.offered
-        ? {}
-        : { baseline: { id: `at ${RATES[0]}`, values: values(what, offers[0]?.offered) } };
+    const toFirst = (what: keyof Offered) =>
+      rate === RATES[0] ? {} : { baseline: { id: `at ${RATES[0]}`, values: values(what, offers[0]?.offered) } };
     return [
       figure(`lost at ${rate} spans/s`, 'spans', values('lost'), { bar: 0 }),
-      figure(`sent at ${rate} spans/s`, 'spans/s', values('sent'), { better: 'higher', ...first('sent') }),
-      figure(`processor at ${rate} spans/s`, 'cores', values('cores'), first('cores')),
-      figure(`memory at ${rate} spans/s`, 'MiB', values('memory'), first('memory')),
+      figure(`sent at ${rate} spans/s`, 'spans/s', values('sent'), { better: 'higher', ...toFirst('sent') }),
+      figure(`processor at ${rate} spans/s`, 'cores', values('cores'), toFirst('cores')),
+      figure(`memory at ${rate} spans/s`, 'MiB', values('memory'), toFirst('memory')),
     ];
   });
 }

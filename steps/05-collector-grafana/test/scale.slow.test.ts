@@ -187,9 +187,9 @@ describe.skipIf(localLane)('agents and gateways (local lane: no Collector)', () 
     await using _ = await stack.changed('gateway.yaml', (config) => config.replace(', tail_sampling]', ']'));
     const head = await costsOf(10_000, 0.1);
     console.log(JSON.stringify({ tail, head }));
-    // What is sent twice makes these two more.
-    const enough = expect.toSatisfy((spans) => spans >= 30_000);
-    expect(tail).toMatchObject({ agentsIn: 30_000, agentsOut: enough, gatewaysIn: enough });
+    // What is sent twice makes these two a little more.
+    const all = expect.toSatisfy((spans) => spans >= 30_000 && spans < 33_000);
+    expect(tail).toMatchObject({ agentsIn: 30_000, agentsOut: all, gatewaysIn: all });
     expect(tail.kept).toMatchObject({ error: 500, slow: 500 });
     const rows = [...sectionOf(readme, 'See it').matchAll(/^\| (.+?) \| ([\d,.]+).* \| ([\d,.]+).* \|$/gm)];
     expect(rows.map(([, name]) => name)).toEqual(Object.keys(measures));
