@@ -98,10 +98,14 @@ describe.skipIf(localLane).concurrent('more than it can take (local lane: there 
     await expect.poll(() => promQl(before, compose.env.PROMETHEUS_PORT), lands).toHaveLength(1);
     const asking = askSteadily(services, { requests: 99, perSecond: 20 });
     const floods = await Promise.all(
-      Array.from({ length: 8 }, () => flood(compose, 1_000, ({ refusals }) => refusals.length === 5)),
+      // The busier the machine, the more is accepted: of 100,000 such spans Jaeger runs out of memory.
+      Array.from({ length: 8 }, () =>
+        flood(compose, 1_000, ({ accepted, refusals }) => accepted.length === 4_000 || refusals.length === 5),
+      ),
     );
     await asking;
     const refusals = floods.flatMap(({ refusals }) => refusals);
+    expect(refusals).not.toEqual([]);
     for (const refusal of refusals) expect(refusal).toMatch(/^503 .*data refused due to high memory usage/);
     for (const counter of [
       'otelcol_processor_memory_limiter_refused_spans_total',
@@ -142,7 +146,8 @@ async function flood({ env }: ComposeProject, size: number, enough: (flood: Floo
 }
 
 /** The ids of the spans of a trace that Jaeger has, in order. */
-async function landedOf({ env }: ComposeProject, traceId: string): Promise<string[]> {
+async function landedOf({ env, running }: ComposeProject, traceId: string): Promise<string[]> {
+  expect(await running(), 'Jaeger has ended: out of memory?').toContain('jaeger');
   const { findSpans } = readerOf({ ...backends, env });
   return (await findSpans({ traceId })).map(({ spanId }) => spanId).sort();
 }
