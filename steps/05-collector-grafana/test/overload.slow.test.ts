@@ -127,6 +127,28 @@ describe.skipIf(localLane).concurrent('more than it can take (local lane: there 
     const landed = floods.reduce((sum, { accepted }) => sum + accepted.length, 0);
     console.log(`Flood: ${landed} spans landed, ${1_000 * refusals.length} were refused.`);
   });
+
+  test('traces of 10,000 spans: Jaeger runs out of memory, and what is asked until it runs again lands', async ({
+    expect,
+  }) => {
+    await using compose = await composeProject();
+    await using provider = await startProvider((_request, response) => send(response, 200, completion(REPLY)));
+    await compose.up(step);
+    let traces = 0;
+    while (traces < 50 && (await compose.running()).includes('jaeger')) {
+      await flood(compose, 1_000, ({ accepted, refusals }) => accepted.length === 10_000 || refusals.length > 0);
+      traces += 1;
+    }
+    expect(await compose.running()).toEqual(['collector', 'prometheus', 'victorialogs']);
+    console.log(`Jaeger ended at trace ${traces}.`);
+    await using services = await startServices({ env: { ...compose.env, ...provider.env } });
+    await services.ask('What is a trace?');
+    const alert = 'CollectorQueueFilling otlp_http/jaeger';
+    await expect.poll(() => firing(compose.env.PROMETHEUS_PORT), lands).toContain(alert);
+    await compose.start('jaeger');
+    await expect.poll(async () => (await spansIn(compose)).size, lands).toBe(5);
+    await expect.poll(() => queued(compose.env), lands).toMatchObject({ 'otlp_http/jaeger': 0 });
+  });
 });
 
 type Flood = { traceId: string; accepted: string[]; refusals: string[] };
