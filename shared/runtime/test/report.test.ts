@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
+import { unknownHost } from '@workshop/testkit/app';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 
@@ -125,8 +126,7 @@ test.concurrent.each([
 });
 
 test.concurrent('a host that nobody knows', async () => {
-  // A part of 64 letters is too long for DNS: no name server is asked, which could be slow to answer.
-  const url = `http://${'x'.repeat(64)}.invalid:4318`;
+  const url = `http://${unknownHost}:4318`;
   const said = await reports({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(said.slice(0, 1)).toEqual([LOST]);
   for (const line of said.slice(1))

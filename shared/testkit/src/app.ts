@@ -9,6 +9,9 @@ const APP_TIMEOUT_MS = 60_000;
 /** The step under test: the folder whose tests run. */
 export const stepDir = process.cwd();
 
+/** A host that nobody knows. A part of 64 letters is too long for DNS: no name server is asked, which could be slow to answer. */
+export const unknownHost = `${'x'.repeat(64)}.invalid`;
+
 export type AppOptions = {
   env?: Record<string, string>;
   /** Where to run it, if not in the step under test. */

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { freePort } from '@workshop/backends/ports';
 import { expect, vi } from 'vitest';
+import { unknownHost } from './app.ts';
 import { appEnv, findSpans } from './backends.ts';
 
 /**
@@ -79,8 +80,7 @@ export const receiverFaults = [
   },
   {
     fault: 'its name is unknown',
-    // A part of 64 letters is too long for DNS: no name server is asked, which could be slow to answer.
-    start: async () => nobody(`http://${'x'.repeat(64)}.invalid:4318`),
+    start: async () => nobody(`http://${unknownHost}:4318`),
     reason: /ENOTFOUND\)\. Check the host name in OTEL_EXPORTER_OTLP_ENDPOINT\./,
     lost: 'Lost: ',
   },

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { runApp, start, startApp } from '@workshop/testkit/app';
+import { runApp, start, startApp, unknownHost } from '@workshop/testkit/app';
 import { startClock } from '@workshop/testkit/clock';
 import { spansIn } from '@workshop/testkit/console';
 import { completion, send, startProvider } from '@workshop/testkit/provider';
@@ -11,7 +11,7 @@ const REPLY = '{"query":"q","joke":"j","text":"t","question":"?"}';
 
 describe.concurrent('faults', () => {
   test('the name of the model is unknown: the span says unavailable', async () => {
-    const env = { LLM_BASE_URL: 'http://nobody.invalid/v1', LLM_MODEL: 'any', LLM_API_KEY: 'sk-of-the-test' };
+    const env = { LLM_BASE_URL: `http://${unknownHost}/v1`, LLM_MODEL: 'any', LLM_API_KEY: 'sk-of-the-test' };
     const { stdout, stderr, exitCode } = await runApp([QUESTION], { env });
 
     expect(spansIn(stdout)).toMatchObject([{ attributes: { 'error.type': 'unavailable' }, status: { code: 2 } }]);

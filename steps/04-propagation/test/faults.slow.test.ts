@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { type ComposeProject, composeProject } from '@workshop/backends/compose';
 import { freePortPair } from '@workshop/backends/ports';
 import { metricsPage, seriesOn } from '@workshop/backends/prometheus';
-import { start, stepDir } from '@workshop/testkit/app';
+import { start, stepDir, unknownHost } from '@workshop/testkit/app';
 import { appEnv, findTrace, localLane, promQl } from '@workshop/testkit/backends';
 import { startClock } from '@workshop/testkit/clock';
 import { completion, send, startProvider } from '@workshop/testkit/provider';
@@ -84,7 +84,7 @@ describe.concurrent('the receiver', () => {
 });
 
 test.concurrent('the backend has a name that is unknown: 502, and the 2 spans of the frontend land', async () => {
-  await using services = await startServices({ env: { BACKEND_URL: 'http://nobody.invalid:8081' } });
+  await using services = await startServices({ env: { BACKEND_URL: `http://${unknownHost}:8081` } });
   const { status, body } = await services.ask('What is a trace?');
 
   expect(status).toBe(502);
