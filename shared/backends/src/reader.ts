@@ -56,11 +56,7 @@ function ofContainers(env: Record<string, string>): Reader {
       return result ? fromOtlp(result) : [];
     },
     findSeries: (metric) => promQl(metric, String(env.PROMETHEUS_PORT)),
-    async findLogs(traceId) {
-      // What it has accepted is found a second later, or at once after this.
-      await fetch(`http://localhost:${env.VICTORIALOGS_PORT}/internal/force_flush`);
-      return logsQl(`trace_id:="${traceId}" | sort by (_time)`, String(env.VICTORIALOGS_PORT));
-    },
+    findLogs: (traceId) => logsQl(`trace_id:="${traceId}" | sort by (_time)`, String(env.VICTORIALOGS_PORT)),
     services: async () => (await getJson<{ services: string[] }>(`${tracesUrl}/api/v3/services`)).services,
   };
 }
